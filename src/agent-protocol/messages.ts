@@ -1,0 +1,168 @@
+import type { HardwareDetails } from '../api/hardware.ts';
+import type { PinnedDisk } from '../api/hostprogress.ts';
+
+/**
+ * Messages between the agent in the ramdisk and the server. HTTPS with the server's certificate pinned by fingerprint;
+ * the agent only dials out. Paths are in `AGENT_PATHS`; every body is JSON except logs (one JSON object per line).
+ *
+ *   POST register  RegisterRequest            → 200 RegisterReply   (403 when the token is not the current attempt's)
+ *   GET  task?wait=S   Authorization: Bearer sessionKey → 200 TaskMessage | 204 nothing for you yet
+ *   POST progress  ProgressMessage            → 200 ProgressReply
+ *   POST result    ResultMessage              → 204 (repeat until acknowledged; the server takes the same result twice)
+ *   POST logs      LogLine per line           → 204
+ *
+ * 401 on any of them means that the session is over: the agent reboots the machine only if told to, else it registers
+ * again is impossible (one-time token), so it powers off nothing, logs, and retries for two minutes before it stops.
+ */
+export const AGENT_PATHS = {
+  register: '/agent/v1/register',
+  task: '/agent/v1/task',
+  progress: '/agent/v1/progress',
+  result: '/agent/v1/result',
+  logs: '/agent/v1/logs',
+} as const;
+
+/** Kernel arguments the agent reads from /proc/cmdline. */
+export const KERNEL_ARGS = {
+  /** Base URL of the agent API, `https://10.77.0.1:8443`. */
+  server: 'ingot.server',
+  /** `sha256:<hex>` of the DER server certificate. */
+  fingerprint: 'ingot.fingerprint',
+  /** One-time token. */
+  token: 'ingot.token',
+  /** `01-52-54-00-…`, added by iPXE. */
+  bootif: 'BOOTIF',
+} as const;
+
+export interface RegisterRequest {
+  token: string;
+  bootMac: string;
+  agentVersion: string;
+  smbios: { uuid?: string; serial?: string; manufacturer?: string; product?: string };
+  nics: { name: string; mac: string; ips: string[] }[];
+  firmware: 'uefi' | 'bios';
+  /** The agent's clock, ms since the epoch, for the skew message. */
+  clockMs: number;
+  /** Seconds since the kernel started. */
+  uptimeSeconds: number;
+}
+
+export interface RegisterReply {
+  sessionKey: string;
+  serverTimeMs: number;
+  host: { namespace: string; name: string; uid: string };
+  attempt: number;
+}
+
+interface TaskBase {
+  id: string;
+  /** ms since the epoch on the server's clock. */
+  deadlineMs: number;
+}
+
+export type TaskMessage =
+  | (TaskBase & { kind: 'inspect' })
+  | (TaskBase & { kind: 'clean'; policy: CleanPolicy })
+  | (TaskBase & { kind: 'write'; write: WriteTask })
+  | (TaskBase & { kind: 'finish'; finish: FinishTask })
+  | (TaskBase & { kind: 'power'; action: 'reboot' | 'poweroff' });
+
+export type TaskKind = TaskMessage['kind'];
+
+/** `metadata`: partition tables and signatures of every non-read-only disk (metal3-compat §2.8). */
+export interface CleanPolicy {
+  mode: 'metadata';
+}
+
+export interface WriteTask {
+  target: PinnedDisk;
+  manifestUrl: string;
+  /** `sha256:<hex>` Merkle root; the manifest is refused when it does not have it. */
+  manifestDigest: string;
+  /** Frame i is at `framesUrl` with `{index}` replaced. Signed, expiring. */
+  framesUrl: string;
+}
+
+export interface FinishTask {
+  target: PinnedDisk;
+  /** Bytes of the image, so that the backup GPT can be told from the image's own. */
+  diskBytes: number;
+  /** Path in the config drive → base64 content. Undefined: no config drive. */
+  configDrive?: Record<string, string>;
+  bootMode: 'uefi' | 'bios';
+}
+
+export interface InspectResult {
+  kind: 'inspect';
+  hardware: HardwareDetails;
+  /** All disks that may be written, with every identity the agent knows. */
+  disks: DiskFacts[];
+}
+
+/** One disk as the agent sees it; what hints are matched against (metal3-compat §4.4). */
+export interface DiskFacts {
+  /** `/dev/vda` */
+  name: string;
+  byPath?: string;
+  sizeBytes: number;
+  logicalSectorBytes: number;
+  rotational: boolean;
+  model?: string;
+  vendor?: string;
+  serial?: string;
+  wwn?: string;
+  wwnWithExtension?: string;
+  wwnVendorExtension?: string;
+  hctl?: string;
+}
+
+export interface CleanResult {
+  kind: 'clean';
+  /** One entry a disk. `erased` is only said when it was read back. */
+  disks: { name: string; serial?: string; action: 'metadata' | 'skipped'; verified: boolean; detail: string }[];
+}
+
+export interface WriteResult {
+  kind: 'write';
+  framesWritten: number;
+  framesResumed: number;
+  framesZeroed: number;
+  bytesFetched: number;
+  bytesWritten: number;
+  seconds: number;
+}
+
+export interface FinishResult {
+  kind: 'finish';
+  backupGptMoved: boolean;
+  configDrive: 'created' | 'reused' | 'none';
+  boot: { mode: 'uefi' | 'bios'; detail: string };
+}
+
+export interface PowerResult {
+  kind: 'power';
+}
+
+export type TaskResult = InspectResult | CleanResult | WriteResult | FinishResult | PowerResult;
+
+export interface ProgressMessage {
+  taskId: string;
+  step: string;
+  bytesDone?: number;
+  bytesTotal?: number;
+}
+
+export interface ProgressReply {
+  /** The task is no longer wanted: stop, report nothing, poll again. */
+  cancel: boolean;
+}
+
+export type ResultMessage =
+  | { taskId: string; ok: true; result: TaskResult }
+  | { taskId: string; ok: false; error: { code: string; message: string; retry: boolean } };
+
+export interface AgentLogLine {
+  atMs: number;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  message: string;
+}

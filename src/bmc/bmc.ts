@@ -1,0 +1,48 @@
+/**
+ * Capability interfaces of a BMC. Ask for the narrowest. Each write is verified before the promise resolves: set boot →
+ * read back; power → observed in the wanted state (architecture, principle 4). Errors: `bmcErrors` in `errors.ts`.
+ */
+export type PowerState = 'on' | 'off';
+
+/** `soft-off` asks the OS (ACPI) and returns once asked; the caller watches the power state. */
+export type PowerAction = 'on' | 'off' | 'soft-off' | 'cycle' | 'reset';
+
+export interface PowerControl {
+  powerState(signal: AbortSignal): Promise<PowerState>;
+  /** Idempotent for on and off. Resolves when the state was read back (except soft-off). */
+  setPower(action: PowerAction, signal: AbortSignal): Promise<void>;
+}
+
+export type BootDevice = 'none' | 'pxe' | 'disk' | 'cdrom' | 'bios-setup';
+
+export interface BootOverride {
+  device: BootDevice;
+  persistence: 'once' | 'persistent';
+  firmware: 'uefi' | 'legacy';
+}
+
+export interface BootControl {
+  bootOverride(signal: AbortSignal): Promise<BootOverride>;
+  /** Sets, reads back and compares. */
+  setBootOverride(override: BootOverride, signal: AbortSignal): Promise<void>;
+}
+
+export interface BmcInfo {
+  manufacturer?: string;
+  product?: string;
+  firmwareVersion?: string;
+  guid?: string;
+  /** "IPMI 2.0, cipher suite 17". */
+  protocol: string;
+  /** The suite to try first next time. */
+  cipherSuite?: number;
+}
+
+/** One open BMC. Made by `openBmc`; sessions are opened lazily and kept. */
+export interface Bmc extends PowerControl, BootControl {
+  /** The address as given, without credentials. For messages. */
+  readonly address: string;
+  /** Proves that the address answers and the credentials are accepted; cheap when a session is open. */
+  verify(signal: AbortSignal): Promise<BmcInfo>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,72 @@
+import type { BareMetalHost, BootMode, Image } from '../api/baremetalhost.ts';
+import type { HardwareDetails, RootDeviceHints } from '../api/hardware.ts';
+
+/**
+ * The seam between the host lifecycle (`host/`) and the machine. Every call is idempotent, does a bounded piece of work
+ * (at most a few seconds: it never waits for a machine) and says what to do next; `host/` calls again after `requeueMs`
+ * or when `onEvent` fires. Nothing a call needs later is kept in memory only: progress lives in HostProgress.
+ */
+export interface Provisioner {
+  /** Verifies BMC access and reads power. `id` is stable for the host's life. Credentials changed → verify again. */
+  register(host: HostContext, options: { restart: boolean; credentialsChanged: boolean }): Promise<Outcome<Registered>>;
+  inspect(host: HostContext, options: { restart: boolean; force: boolean }): Promise<Outcome<{ details: HardwareDetails }>>;
+  /** Manual cleaning (RAID, firmware). */
+  prepare(host: HostContext, options: { restart: boolean }): Promise<Outcome<object>>;
+  provision(host: HostContext, options: ProvisionRequest): Promise<Outcome<object>>;
+  deprovision(host: HostContext, options: { restart: boolean; cleaning: 'metadata' | 'disabled' }): Promise<Outcome<object>>;
+  /** Tells the engine that this host runs something and must not be touched (provisioned, externally provisioned). */
+  adopt(host: HostContext): Promise<Outcome<object>>;
+  /** Forgets the host: sessions closed, boot intent none, HostProgress left to garbage collection. Touches no machine. */
+  forget(host: HostContext): Promise<Outcome<object>>;
+  /** undefined: the BMC does not say. */
+  powerState(host: HostContext): Promise<Outcome<{ poweredOn: boolean | undefined }>>;
+  powerOn(host: HostContext, options: { force: boolean }): Promise<Outcome<object>>;
+  /** `soft` waits up to 180 s for the OS, then goes hard and says so. */
+  powerOff(host: HostContext, options: { mode: 'soft' | 'hard'; force: boolean }): Promise<Outcome<object>>;
+}
+
+export interface HostContext {
+  /** As read in this pass. Never written to by the provisioner. */
+  host: BareMetalHost;
+  /** Undefined when the Secret could not be read (deletion goes on without). */
+  credentials: BmcCredentials | undefined;
+  signal: AbortSignal;
+}
+
+export interface BmcCredentials {
+  username: string;
+  password: string;
+}
+
+export interface Registered {
+  id: string;
+  poweredOn: boolean | undefined;
+}
+
+export interface ProvisionRequest {
+  restart: boolean;
+  image: Image;
+  rootDeviceHints: RootDeviceHints | undefined;
+  bootMode: BootMode;
+  cleaning: 'metadata' | 'disabled';
+  /** True for the first provisioning of this host: cleaning runs before it (metal3-compat §2.8). */
+  config: ConfigData;
+}
+
+/** What goes on the config drive, already read from the Secrets and merged (metal3-compat §4.7). */
+export interface ConfigData {
+  /** Opaque bytes; undefined: no user data. */
+  userData: Uint8Array | undefined;
+  metaData: Record<string, unknown>;
+  networkData: unknown;
+}
+
+export type Outcome<T> =
+  | ({ kind: 'done' } & T)
+  /** Still working; call again in `requeueMs`. `dirty`: something changed that belongs in status. */
+  | { kind: 'continue'; requeueMs: number; dirty: boolean }
+  /** A failure for the person: recorded as errorType of the phase. `code` is a stable IngotError code. */
+  | { kind: 'failed'; code: string; message: string };
+
+/** Wakes the reconcile of a host before its requeue: the agent registered, a task ended. */
+export type HostWakeup = (host: { namespace: string; name: string }) => void;
