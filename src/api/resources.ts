@@ -10,8 +10,18 @@ function resource<T extends KubeObject>(type: ResourceType<T>): ResourceType<T> 
 const core = { group: '', version: 'v1', namespaced: true, status: false } as const;
 const metal3 = { group: 'metal3.io', version: 'v1alpha1', namespaced: true } as const;
 
-export const BARE_METAL_HOST = resource<BareMetalHost>({ ...metal3, kind: 'BareMetalHost', plural: 'baremetalhosts', status: true });
-export const HARDWARE_DATA = resource<HardwareData>({ ...metal3, kind: 'HardwareData', plural: 'hardwaredata', status: false });
+export const BARE_METAL_HOST = resource<BareMetalHost>({
+  ...metal3,
+  kind: 'BareMetalHost',
+  plural: 'baremetalhosts',
+  status: true,
+});
+export const HARDWARE_DATA = resource<HardwareData>({
+  ...metal3,
+  kind: 'HardwareData',
+  plural: 'hardwaredata',
+  status: false,
+});
 export const HOST_PROGRESS = resource<HostProgress>({
   group: 'ingot.dev',
   version: 'v1alpha1',
@@ -23,7 +33,13 @@ export const HOST_PROGRESS = resource<HostProgress>({
 export const SECRET = resource<Secret>({ ...core, kind: 'Secret', plural: 'secrets' });
 export const CONFIG_MAP = resource<ConfigMap>({ ...core, kind: 'ConfigMap', plural: 'configmaps' });
 export const EVENT = resource<Event>({ ...core, kind: 'Event', plural: 'events' });
-export const NAMESPACE = resource<Namespace>({ ...core, kind: 'Namespace', plural: 'namespaces', namespaced: false, status: true });
+export const NAMESPACE = resource<Namespace>({
+  ...core,
+  kind: 'Namespace',
+  plural: 'namespaces',
+  namespaced: false,
+  status: true,
+});
 export const LEASE = resource<Lease>({
   group: 'coordination.k8s.io',
   version: 'v1',

@@ -36,7 +36,11 @@ export interface RetryDoors {
  * Runs `action` up to `policy.attempts` times with growing delays.
  * @throws the last error, or at once one that is not retryable, or the signal's reason
  */
-export async function retry<T>(policy: BackoffPolicy, doors: RetryDoors, action: (attempt: number) => Promise<T>): Promise<T> {
+export async function retry<T>(
+  policy: BackoffPolicy,
+  doors: RetryDoors,
+  action: (attempt: number) => Promise<T>,
+): Promise<T> {
   const retryable = doors.retryable ?? ((e) => !(e instanceof IngotError) || e.retry);
   for (let attempt = 1; ; attempt++) {
     doors.signal?.throwIfAborted();

@@ -32,7 +32,9 @@ export class Deadline implements Disposable {
     this.#end = clock.monotonic() + ms;
     this.signal = this.#controller.signal;
     const expire = () =>
-      this.#controller.abort(deadlineErrors.make('DEADLINE_EXCEEDED', `waited ${Math.round(ms / 100) / 10} s for ${name}`));
+      this.#controller.abort(
+        deadlineErrors.make('DEADLINE_EXCEEDED', `waited ${Math.round(ms / 100) / 10} s for ${name}`),
+      );
     this.#timer = clock.timer(ms, expire, true);
     const onParent = () => this.#controller.abort(parent?.reason);
     if (parent?.aborted === true) onParent();

@@ -2,7 +2,11 @@ import { spawn } from 'node:child_process';
 import { defineErrors } from './errors.ts';
 
 export const execErrors = defineErrors({
-  EXEC_MISSING: { blame: 'user', retry: false, hint: 'install the package that carries this program; hack/bootstrap lists them' },
+  EXEC_MISSING: {
+    blame: 'user',
+    retry: false,
+    hint: 'install the package that carries this program; hack/bootstrap lists them',
+  },
   EXEC_FAILED: { blame: 'machine', retry: false, hint: 'read the program’s own words above' },
   EXEC_OUTPUT_TOO_LARGE: { blame: 'ingot', retry: false, hint: 'report this with the command that was run' },
 });
@@ -51,7 +55,8 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
     const onAbort = () => stop(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     const collect = (capture: Capture, chunk: Uint8Array) => {
-      if (!capture.add(chunk)) stop(execErrors.make('EXEC_OUTPUT_TOO_LARGE', `${program} wrote more than ${maxBytes} bytes`));
+      if (!capture.add(chunk))
+        stop(execErrors.make('EXEC_OUTPUT_TOO_LARGE', `${program} wrote more than ${maxBytes} bytes`));
     };
     child.stdout.on('data', (c: Uint8Array) => collect(out, c));
     child.stderr.on('data', (c: Uint8Array) => collect(err, c));
@@ -60,7 +65,11 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
     child.stdin.end(options.input ?? '');
     child.on('error', (cause: NodeJS.ErrnoException) => {
       signal?.removeEventListener('abort', onAbort);
-      reject(cause.code === 'ENOENT' ? execErrors.make('EXEC_MISSING', `program ${program} is not installed`, { cause }) : cause);
+      reject(
+        cause.code === 'ENOENT'
+          ? execErrors.make('EXEC_MISSING', `program ${program} is not installed`, { cause })
+          : cause,
+      );
     });
     child.on('close', (code, killedBy) => {
       signal?.removeEventListener('abort', onAbort);
@@ -72,7 +81,11 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
       if (code !== null && ok.includes(code)) resolve(result);
       else {
         const how = code === null ? `was killed by ${killedBy}` : `ended with code ${code}`;
-        reject(execErrors.make('EXEC_FAILED', `${program} ${how}: ${result.stderr.trim().slice(-600)}`, { seen: { program, code } }));
+        reject(
+          execErrors.make('EXEC_FAILED', `${program} ${how}: ${result.stderr.trim().slice(-600)}`, {
+            seen: { program, code },
+          }),
+        );
       }
     });
   });

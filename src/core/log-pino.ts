@@ -5,13 +5,25 @@ type Pino = ReturnType<typeof pino>;
 
 /** The server's logger: JSON lines by pino to `destination` (default: stderr, so that stdout stays for results). */
 export function pinoLogger(level: LogLevel, destination: DestinationStream = pino.destination(2)): Logger {
-  return wrap(pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters: { level: (label) => ({ level: label }) } }, destination));
+  return wrap(
+    pino(
+      {
+        level,
+        base: null,
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }) },
+      },
+      destination,
+    ),
+  );
 }
 
 function wrap(inner: Pino): Logger {
-  const at = (level: LogLevel) => (message: string, fields: Record<string, unknown> = {}) => {
-    if (inner.isLevelEnabled(level)) inner[level](redact(fields) as object, redactText(message));
-  };
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields: Record<string, unknown> = {}) => {
+      if (inner.isLevelEnabled(level)) inner[level](redact(fields) as object, redactText(message));
+    };
   return {
     debug: at('debug'),
     info: at('info'),

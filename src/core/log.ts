@@ -74,8 +74,14 @@ export interface LogLine {
 
 /** Keeps lines in `lines`. For tests that look at logs. */
 export function memoryLogger(lines: LogLine[], base: Record<string, unknown> = {}): Logger {
-  const at = (level: LogLevel) => (message: string, fields: Record<string, unknown> = {}) =>
-    void lines.push({ level, message: redactText(message), fields: redact({ ...base, ...fields }) as Record<string, unknown> });
+  const at =
+    (level: LogLevel) =>
+    (message: string, fields: Record<string, unknown> = {}) =>
+      void lines.push({
+        level,
+        message: redactText(message),
+        fields: redact({ ...base, ...fields }) as Record<string, unknown>,
+      });
   return {
     debug: at('debug'),
     info: at('info'),

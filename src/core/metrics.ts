@@ -21,7 +21,13 @@ export class Metrics {
 
   /** @param buckets upper bounds in the metric's unit; prom-client's defaults when absent */
   histogram<L extends string>(name: string, help: string, labelNames: L[] = [], buckets?: number[]): Histogram<L> {
-    return new Histogram({ name, help, labelNames, registers: [this.#registry], ...(buckets === undefined ? {} : { buckets }) });
+    return new Histogram({
+      name,
+      help,
+      labelNames,
+      registers: [this.#registry],
+      ...(buckets === undefined ? {} : { buckets }),
+    });
   }
 
   /** The Prometheus text exposition and its content type. */

@@ -50,7 +50,7 @@ export function prefixMask(prefix: number): Ipv4 {
 }
 
 export function inSubnet(ip: Ipv4, subnet: Subnet): boolean {
-  return ((ip & prefixMask(subnet.prefix)) >>> 0) === subnet.network;
+  return (ip & prefixMask(subnet.prefix)) >>> 0 === subnet.network;
 }
 
 export function broadcastOf(subnet: Subnet): Ipv4 {

@@ -25,9 +25,13 @@ export class ByteReader {
   /** @throws WIRE_SHORT with the offset, what was wanted and what is there */
   #take(count: number, what: string): number {
     if (!Number.isInteger(count) || count < 0 || count > this.remaining) {
-      throw wireErrors.make('WIRE_SHORT', `${what} at offset ${this.#offset} needs ${count} bytes, ${this.remaining} are left`, {
-        seen: { offset: this.#offset, wanted: count, got: this.remaining },
-      });
+      throw wireErrors.make(
+        'WIRE_SHORT',
+        `${what} at offset ${this.#offset} needs ${count} bytes, ${this.remaining} are left`,
+        {
+          seen: { offset: this.#offset, wanted: count, got: this.remaining },
+        },
+      );
     }
     const at = this.#offset;
     this.#offset += count;

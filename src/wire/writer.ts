@@ -20,7 +20,8 @@ export class ByteWriter {
   #room(count: number): number {
     const at = this.#length;
     const need = at + count;
-    if (need > MAX_BYTES) throw wireErrors.make('WIRE_RANGE', `message would be ${need} bytes, the limit is ${MAX_BYTES}`);
+    if (need > MAX_BYTES)
+      throw wireErrors.make('WIRE_RANGE', `message would be ${need} bytes, the limit is ${MAX_BYTES}`);
     if (need > this.#bytes.length) {
       const grown = new Uint8Array(Math.max(need, this.#bytes.length * 2));
       grown.set(this.#bytes);
@@ -114,5 +115,6 @@ function check(value: number, max: number): void {
 }
 
 function check64(value: bigint): void {
-  if (value < 0n || value > 0xffffffffffffffffn) throw wireErrors.make('WIRE_RANGE', `value ${value} does not fit 64 bits`);
+  if (value < 0n || value > 0xffffffffffffffffn)
+    throw wireErrors.make('WIRE_RANGE', `value ${value} does not fit 64 bits`);
 }
