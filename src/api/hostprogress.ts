@@ -35,8 +35,38 @@ export interface HostProgressStatus {
   disk?: PinnedDisk;
   image?: { url: string; manifestDigest: string; diskBytes: number };
   bmc?: { cipherSuite?: number; lastContact?: string; poweredOn?: boolean };
+  /** The work under way that takes several steps; resumed from here after a restart. */
+  operation?: OperationStatus;
+  /** The boot into the ramdisk under way. Absent once the agent has registered. */
+  ramdiskBoot?: RamdiskBootStatus;
+  /** Since when an OS has been asked to shut down by itself. */
+  softOffSince?: string;
+  /** When the disks were last cleaned. Removed before anything is written to them. */
+  cleanedAt?: string;
   /** Bounded; oldest dropped first. */
   timeline?: TimelineEntry[];
+}
+
+export type OperationKind = 'inspect' | 'provision' | 'deprovision';
+
+export interface OperationStatus {
+  kind: OperationKind;
+  id: string;
+  /** One of the steps in the operation's table (`provisioner/steps.ts`). */
+  step: string;
+  startedAt: string;
+  stepSince: string;
+  /** Digest of what was asked for: a different request starts over. */
+  request: string;
+  /** Boots into the ramdisk that this operation has asked for. */
+  boots: number;
+  /** Tasks of this operation that were issued again after a failure worth retrying. */
+  retries: number;
+}
+
+export interface RamdiskBootStatus {
+  step: 'power-off' | 'set-boot-network' | 'power-on' | 'wait-agent';
+  since: string;
 }
 
 export interface HostWait {
