@@ -51,6 +51,9 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
     const stop = (reason: unknown) => {
       failure ??= reason;
       child.kill('SIGKILL');
+      // A grandchild may hold the pipes open; without this the 'close' event would wait for it, maybe for ever.
+      child.stdout.destroy();
+      child.stderr.destroy();
     };
     const onAbort = () => stop(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });

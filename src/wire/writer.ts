@@ -17,6 +17,7 @@ export class ByteWriter {
     return this.#length;
   }
 
+  /** Makes room first, then hands out the offset: callers must read `#view` after this, because growing replaces it. */
   #room(count: number): number {
     const at = this.#length;
     const need = at + count;
@@ -34,19 +35,22 @@ export class ByteWriter {
 
   u8(value: number): this {
     check(value, 0xff);
-    this.#view.setUint8(this.#room(1), value);
+    const at = this.#room(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16be(value: number): this {
     check(value, 0xffff);
-    this.#view.setUint16(this.#room(2), value);
+    const at = this.#room(2);
+    this.#view.setUint16(at, value);
     return this;
   }
 
   u16le(value: number): this {
     check(value, 0xffff);
-    this.#view.setUint16(this.#room(2), value, true);
+    const at = this.#room(2);
+    this.#view.setUint16(at, value, true);
     return this;
   }
 
@@ -60,30 +64,35 @@ export class ByteWriter {
 
   u32be(value: number): this {
     check(value, 0xffffffff);
-    this.#view.setUint32(this.#room(4), value);
+    const at = this.#room(4);
+    this.#view.setUint32(at, value);
     return this;
   }
 
   u32le(value: number): this {
     check(value, 0xffffffff);
-    this.#view.setUint32(this.#room(4), value, true);
+    const at = this.#room(4);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
   u64be(value: bigint): this {
     check64(value);
-    this.#view.setBigUint64(this.#room(8), value);
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, value);
     return this;
   }
 
   u64le(value: bigint): this {
     check64(value);
-    this.#view.setBigUint64(this.#room(8), value, true);
+    const at = this.#room(8);
+    this.#view.setBigUint64(at, value, true);
     return this;
   }
 
   bytes(value: Uint8Array): this {
-    this.#bytes.set(value, this.#room(value.length));
+    const at = this.#room(value.length);
+    this.#bytes.set(value, at);
     return this;
   }
 
