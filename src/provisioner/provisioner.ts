@@ -23,6 +23,8 @@ export interface Provisioner {
   powerOn(host: HostContext, options: { force: boolean }): Promise<Outcome<object>>;
   /** `soft` waits up to 180 s for the OS, then goes hard and says so. */
   powerOff(host: HostContext, options: { mode: 'soft' | 'hard'; force: boolean }): Promise<Outcome<object>>;
+  /** For hosts that must never be off (`spec.disablePowerOff`): restarts once per call that ends `done`. */
+  reboot?(host: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>>;
 }
 
 export interface HostContext {
@@ -66,7 +68,13 @@ export type Outcome<T> =
   /** Still working; call again in `requeueMs`. `dirty`: something changed that belongs in status. */
   | { kind: 'continue'; requeueMs: number; dirty: boolean }
   /** A failure for the person: recorded as errorType of the phase. `code` is a stable IngotError code. */
-  | { kind: 'failed'; code: string; message: string };
+  | {
+      kind: 'failed';
+      code: string;
+      message: string;
+      /** Only an edit can help (unknown address scheme): no retry until the host or its Secret changes. */
+      untilEdited?: boolean;
+    };
 
 /** Wakes the reconcile of a host before its requeue: the agent registered, a task ended. */
 export type HostWakeup = (host: { namespace: string; name: string }) => void;
