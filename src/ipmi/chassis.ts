@@ -1,5 +1,11 @@
 /** What a BMC's server side needs from the machine behind it. Implemented by `sim/`; spoken to by `ipmi/server.ts`. */
-export type ChassisControl = 'power-down' | 'power-up' | 'power-cycle' | 'hard-reset' | 'diagnostic-interrupt' | 'soft-shutdown';
+export type ChassisControl =
+  | 'power-down'
+  | 'power-up'
+  | 'power-cycle'
+  | 'hard-reset'
+  | 'diagnostic-interrupt'
+  | 'soft-shutdown';
 
 /** IPMI v2.0 §28.13 boot flags (parameter 5), decoded. */
 export interface BootFlags {
@@ -10,7 +16,15 @@ export interface BootFlags {
   device: BootFlagsDevice;
 }
 
-export type BootFlagsDevice = 'none' | 'pxe' | 'disk' | 'disk-safe-mode' | 'diagnostic' | 'cdrom' | 'bios-setup' | 'floppy';
+export type BootFlagsDevice =
+  | 'none'
+  | 'pxe'
+  | 'disk'
+  | 'disk-safe-mode'
+  | 'diagnostic'
+  | 'cdrom'
+  | 'bios-setup'
+  | 'floppy';
 
 export interface Chassis {
   powerState(): Promise<'on' | 'off'>;

@@ -1,0 +1,273 @@
+import type { Clock, Timer } from '../core/clock.ts';
+import { sleep } from '../core/clock.ts';
+import { type IngotError, errorText } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { utf8Bytes } from '../wire/hex.ts';
+import { Channel } from './channel.ts';
+import { getDeviceId } from './commands/app.ts';
+import type { Command } from './commands/command.ts';
+import { ipmiErrors } from './errors.ts';
+import { MAX_USERNAME } from './handshake.ts';
+import { type LoginPlan, firstPlan, planAfter } from './login-plan.ts';
+import { type LoginOutcome, type OpenedSession, login } from './login.ts';
+import { Privilege } from './numbers.ts';
+import { DEFAULT_PACE, type Pace, Pacer } from './pacer.ts';
+import { Session, type SessionTiming } from './session.ts';
+import { type CipherSuite, DEFAULT_SUITES, suiteById } from './suites.ts';
+import { type UdpConnect, nodeUdpConnect } from './udp.ts';
+
+export interface IpmiTarget {
+  /** Name or address. */
+  host: string;
+  /** UDP port, 623 as a rule. */
+  port: number;
+  username: string;
+  password: string;
+  /** Privilege level to log in with; default administrator. */
+  privilege?: number;
+  /** Cipher suites in the order to try; default 17, 3. Suite 0 is never used. */
+  suites?: readonly number[];
+  /** BMC key of two-key logins, 20 bytes. */
+  kg?: Uint8Array;
+}
+
+export interface IpmiDoors {
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  connect?: UdpConnect;
+}
+
+export interface IpmiTiming extends SessionTiming {
+  pace: Pace;
+  /** After so long without a command the session is kept alive by Get Device ID, ms. BMCs drop it after 60 s. */
+  keepAliveMs: number;
+  /** After so long without a command the session is closed, ms. */
+  idleCloseMs: number;
+  /** Wait for the answer to Close Session, ms. */
+  closeMs: number;
+}
+
+export const DEFAULT_TIMING: IpmiTiming = {
+  timeoutMs: 1000,
+  timeoutStepMs: 1000,
+  maxTimeoutMs: 6000,
+  sends: 4,
+  pace: DEFAULT_PACE,
+  keepAliveMs: 25_000,
+  idleCloseMs: 100_000,
+  closeMs: 500,
+};
+
+/** A session unused for longer than this is probed before a command that must not be sent twice. */
+const TRUST_MS = 10_000;
+
+/**
+ * One BMC. Keeps at most one session, opened with the first command, and one command in flight; closes the session when
+ * idle. All methods may be called at any time from anywhere: they queue.
+ */
+export class IpmiClient {
+  readonly #target: IpmiTarget;
+  readonly #doors: IpmiDoors;
+  readonly #timing: IpmiTiming;
+  readonly #pacer: Pacer;
+  #suites: readonly number[];
+  #session: Session | undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+  #idleTimer: Timer | undefined;
+  #lastCommand = 0;
+  #lastAnswer = 0;
+  readonly #closed = new AbortController();
+
+  /** @throws IPMI_AUTH_FAILED when the name fits no BMC, IPMI_NO_SUITE for a suite that is not spoken */
+  constructor(target: IpmiTarget, doors: IpmiDoors, timing: Partial<IpmiTiming> = {}) {
+    if (utf8Bytes(target.username).length > MAX_USERNAME) {
+      throw ipmiErrors.make('IPMI_AUTH_FAILED', `the user name is longer than the ${MAX_USERNAME} bytes of IPMI`);
+    }
+    this.#target = target;
+    this.#doors = doors;
+    this.#timing = { ...DEFAULT_TIMING, ...timing };
+    this.#pacer = new Pacer(doors.clock, this.#timing.pace);
+    this.#suites = target.suites ?? DEFAULT_SUITES;
+    for (const id of this.#suites) knownSuite(id);
+  }
+
+  /** Cipher suite of the open session. */
+  get suite(): number | undefined {
+    return this.#session?.suite;
+  }
+
+  /** GUID of the BMC as it stands on the wire, when a session is open. */
+  get guid(): Uint8Array | undefined {
+    return this.#session?.guid;
+  }
+
+  /**
+   * Runs one command, opening a session when there is none. A lost session is opened again once and the command
+   * repeated, unless the command must not run twice.
+   * @throws IPMI_* of errors.ts, or the signal's reason
+   */
+  async run<T>(command: Command<T>, signal: AbortSignal): Promise<T> {
+    const answer = await this.#queue(async (both) => {
+      this.#lastCommand = this.#doors.clock.monotonic();
+      return await this.#runNow(command, both);
+    }, signal);
+    return answer;
+  }
+
+  /** Ends the session and refuses further commands. What waits in the queue fails with IPMI_CLOSED. */
+  async close(): Promise<void> {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort(ipmiErrors.make('IPMI_CLOSED', `the connection to ${this.#target.host} was closed`));
+    this.#idleTimer?.cancel();
+    await this.#tail.catch(() => {});
+    await this.#endSession();
+  }
+
+  /** Runs `work` when all earlier work is done. */
+  #queue<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const both = AbortSignal.any([signal, this.#closed.signal]);
+    const result = this.#tail.then(async () => {
+      both.throwIfAborted();
+      this.#idleTimer?.cancel();
+      try {
+        return await work(both);
+      } finally {
+        this.#watchIdle();
+      }
+    });
+    this.#tail = result.catch(() => {});
+    return result;
+  }
+
+  async #runNow<T>(command: Command<T>, signal: AbortSignal): Promise<T> {
+    if (!command.idempotent) await this.#probe(signal);
+    try {
+      return await this.#send(command, signal);
+    } catch (error) {
+      if (!ipmiErrors.is(error, 'IPMI_SESSION_LOST')) throw error;
+      this.#doors.log.info('IPMI session lost, opening a new one', { bmc: this.#target.host, why: error.message });
+      return await this.#send(command, signal);
+    }
+  }
+
+  /** Makes sure that a command which is sent only once does not meet a session the BMC has forgotten. */
+  async #probe(signal: AbortSignal): Promise<void> {
+    const fresh = this.#doors.clock.monotonic() - this.#lastAnswer < TRUST_MS;
+    if (this.#session === undefined || fresh) return;
+    try {
+      await this.#send(getDeviceId(), signal);
+    } catch (error) {
+      if (!ipmiErrors.is(error, 'IPMI_SESSION_LOST')) throw error;
+    }
+  }
+
+  async #send<T>(command: Command<T>, signal: AbortSignal): Promise<T> {
+    const session = this.#session ?? (await this.#openSession(signal));
+    await this.#pacer.turn(signal);
+    try {
+      const answer = await session.request(command, signal);
+      this.#lastAnswer = this.#doors.clock.monotonic();
+      return answer;
+    } catch (error) {
+      if (ipmiErrors.is(error, 'IPMI_SESSION_LOST') || ipmiErrors.is(error, 'IPMI_UNCERTAIN')) {
+        this.#pacer.failed();
+        await this.#endSession();
+      }
+      throw error;
+    }
+  }
+
+  async #openSession(signal: AbortSignal): Promise<Session> {
+    let plan = firstPlan(this.#suites, this.#target.privilege ?? Privilege.administrator);
+    for (;;) {
+      const { outcome, channel } = await this.#attempt(plan, signal);
+      if (outcome.kind === 'open') return await this.#begin(channel, outcome.session, signal);
+      channel.close();
+      const next = planAfter(plan, outcome);
+      if (next.kind === 'fail') throw this.#named(next.error);
+      this.#doors.log.debug('IPMI login tried again', { bmc: this.#target.host, after: outcome, suite: plan.suite });
+      plan = next.plan;
+      await sleep(this.#doors.clock, next.delayMs, signal);
+    }
+  }
+
+  /** One login from a new source port. */
+  async #attempt(plan: LoginPlan, signal: AbortSignal): Promise<Attempt> {
+    const { username, password, kg } = this.#target;
+    const request = {
+      suite: knownSuite(plan.suite),
+      privilege: plan.privilege,
+      username: utf8Bytes(username),
+      password: utf8Bytes(password),
+      ...(kg === undefined ? {} : { kg }),
+    };
+    const { timeoutMs, timeoutStepMs, maxTimeoutMs } = this.#timing;
+    const full = Math.min(maxTimeoutMs, timeoutMs + plan.setbacks * timeoutStepMs);
+    const jittered = full * (0.75 + 0.25 * this.#doors.random());
+    const channel = await Channel.open(this.#doors.connect ?? nodeUdpConnect, this.#target, this.#doors.clock);
+    try {
+      return { channel, outcome: await login(channel, request, jittered, signal) };
+    } catch (error) {
+      channel.close();
+      throw error;
+    }
+  }
+
+  async #begin(channel: Channel, opened: OpenedSession, signal: AbortSignal): Promise<Session> {
+    const session = new Session(channel, opened, this.#doors.clock, this.#timing);
+    try {
+      const privilege = await session.raisePrivilege(signal);
+      const { host, port } = this.#target;
+      this.#doors.log.debug('IPMI session open', { bmc: host, port, suite: session.suite, privilege });
+    } catch (error) {
+      await session.close(this.#timing.closeMs);
+      throw error;
+    }
+    this.#session = session;
+    this.#suites = [session.suite, ...this.#suites.filter((s) => s !== session.suite)];
+    return session;
+  }
+
+  async #endSession(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.close(this.#timing.closeMs);
+  }
+
+  #watchIdle(): void {
+    if (this.#session === undefined || this.#closed.signal.aborted) return;
+    this.#idleTimer?.cancel();
+    this.#idleTimer = this.#doors.clock.timer(this.#timing.keepAliveMs, () => void this.#idle(), true);
+  }
+
+  async #idle(): Promise<void> {
+    const unused = this.#doors.clock.monotonic() - this.#lastCommand;
+    const rest = unused >= this.#timing.idleCloseMs;
+    try {
+      await this.#queue((signal) => (rest ? this.#endSession() : this.#keepAlive(signal)), this.#closed.signal);
+    } catch (error) {
+      this.#doors.log.debug('IPMI keep-alive failed', { bmc: this.#target.host, why: errorText(error) });
+    }
+  }
+
+  async #keepAlive(signal: AbortSignal): Promise<void> {
+    if (this.#session !== undefined) await this.#send(getDeviceId(), signal);
+  }
+
+  #named(error: IngotError): IngotError {
+    error.message = `${this.#target.host} port ${this.#target.port}: ${error.message}`;
+    return error;
+  }
+}
+
+interface Attempt {
+  outcome: LoginOutcome;
+  channel: Channel;
+}
+
+function knownSuite(id: number): CipherSuite {
+  const suite = suiteById(id);
+  if (suite === undefined) throw ipmiErrors.make('IPMI_NO_SUITE', `cipher suite ${id} is not spoken`);
+  return suite;
+}

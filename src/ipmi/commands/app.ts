@@ -1,0 +1,148 @@
+import type { ByteReader } from '../../wire/reader.ts';
+import { ByteWriter } from '../../wire/writer.ts';
+import { NetFn, THIS_CHANNEL } from '../numbers.ts';
+import { type Command, NO_DATA } from './command.ts';
+
+/** Commands of network function App (§20, §22). */
+export const AppCmd = {
+  getDeviceId: 0x01,
+  getSystemGuid: 0x37,
+  getChannelAuthCapabilities: 0x38,
+  setSessionPrivilege: 0x3b,
+  closeSession: 0x3c,
+  getChannelCipherSuites: 0x54,
+} as const;
+
+export interface DeviceId {
+  deviceId: number;
+  deviceRevision: number;
+  /** "9.08": major in binary, minor in BCD. */
+  firmwareVersion: string;
+  /** Firmware or self initialization in progress (§20.1 byte 4 bit 7). */
+  updating: boolean;
+  /** IANA enterprise number. */
+  manufacturerId: number;
+  productId: number;
+}
+
+/** Get Device ID (§20.1). Also the keep-alive of a session. */
+export function getDeviceId(): Command<DeviceId> {
+  return {
+    name: 'Get Device ID',
+    netFn: NetFn.app,
+    cmd: AppCmd.getDeviceId,
+    data: NO_DATA,
+    idempotent: true,
+    parse: readDeviceId,
+  };
+}
+
+function readDeviceId(reader: ByteReader): DeviceId {
+  const deviceId = reader.u8('device id');
+  const deviceRevision = reader.u8('device revision') & 0x0f;
+  const major = reader.u8('firmware major');
+  const minor = reader.u8('firmware minor');
+  reader.skip(2, 'IPMI version and device support');
+  return {
+    deviceId,
+    deviceRevision,
+    firmwareVersion: `${major & 0x7f}.${minor.toString(16).padStart(2, '0')}`,
+    updating: (major & 0x80) !== 0,
+    manufacturerId: reader.u24le('manufacturer id') & 0xfffff,
+    productId: reader.u16le('product id'),
+  };
+}
+
+/** Answer to Get Device ID: IPMI 2.0, chassis device, auxiliary revision 0. */
+export function encodeDeviceId(id: DeviceId): Uint8Array {
+  const [major = '0', minor = '0'] = id.firmwareVersion.split('.');
+  return new ByteWriter(16)
+    .u8(id.deviceId)
+    .u8(id.deviceRevision & 0x0f)
+    .u8((Number.parseInt(major, 10) & 0x7f) | (id.updating ? 0x80 : 0))
+    .u8(Number.parseInt(minor, 16) & 0xff)
+    .u8(0x02)
+    .u8(0x80)
+    .u24le(id.manufacturerId)
+    .u16le(id.productId)
+    .u32le(0)
+    .finish();
+}
+
+export interface AuthCapabilities {
+  channel: number;
+  /** The answer carries the IPMI 2.0 fields and says that RMCP+ is spoken. */
+  v2: boolean;
+  /** Two-key logins: K_g is set on the BMC. Known to lie on some boards. */
+  kgSet: boolean;
+}
+
+/**
+ * Get Channel Authentication Capabilities (§22.13), sent before a session and framed as IPMI 1.5.
+ * @param v2 ask for the IPMI 2.0 fields; some old BMCs refuse that bit
+ */
+export function getAuthCapabilities(privilege: number, v2 = true): Command<AuthCapabilities> {
+  return {
+    name: 'Get Channel Authentication Capabilities',
+    netFn: NetFn.app,
+    cmd: AppCmd.getChannelAuthCapabilities,
+    data: Uint8Array.of((v2 ? 0x80 : 0) | THIS_CHANNEL, privilege),
+    idempotent: true,
+    parse(reader) {
+      const channel = reader.u8('channel');
+      const types = reader.u8('authentication types');
+      const status = reader.u8('authentication status');
+      const extended = (types & 0x80) !== 0 ? reader.u8('extended capabilities') : 0;
+      return { channel, v2: (extended & 0x02) !== 0, kgSet: (status & 0x20) !== 0 };
+    },
+  };
+}
+
+/** Answer to Get Channel Authentication Capabilities of a BMC that speaks RMCP+ only and has named users. */
+export function encodeAuthCapabilities(channel: number, v2Asked: boolean): Uint8Array {
+  const nonNullUsers = 0x04;
+  return new ByteWriter(8)
+    .u8(channel)
+    .u8(v2Asked ? 0x80 : 0)
+    .u8(nonNullUsers)
+    .u8(v2Asked ? 0x02 : 0)
+    .u24le(0)
+    .u8(0)
+    .finish();
+}
+
+/** Set Session Privilege Level (§22.18). Answers the level now in force. */
+export function setSessionPrivilege(level: number): Command<number> {
+  return {
+    name: 'Set Session Privilege Level',
+    netFn: NetFn.app,
+    cmd: AppCmd.setSessionPrivilege,
+    data: Uint8Array.of(level),
+    idempotent: true,
+    parse: (reader) => reader.u8('privilege level') & 0x0f,
+  };
+}
+
+/** Close Session (§22.19). @param bmcSessionId the session to end */
+export function closeSession(bmcSessionId: number): Command<void> {
+  return {
+    name: 'Close Session',
+    netFn: NetFn.app,
+    cmd: AppCmd.closeSession,
+    data: new ByteWriter(4).u32le(bmcSessionId).finish(),
+    idempotent: true,
+    parse: () => undefined,
+  };
+}
+
+/** Get System GUID (§22.14). */
+export function getSystemGuid(): Command<Uint8Array> {
+  return {
+    name: 'Get System GUID',
+    netFn: NetFn.app,
+    cmd: AppCmd.getSystemGuid,
+    data: NO_DATA,
+    idempotent: true,
+    parse: (reader) => reader.bytes(16, 'GUID'),
+  };
+}

@@ -1,0 +1,50 @@
+import { defineErrors } from '../core/errors.ts';
+
+export const ipmiErrors = defineErrors({
+  IPMI_MALFORMED: { blame: 'peer', retry: false, hint: 'the packet breaks the IPMI 2.0 format; it is dropped' },
+  IPMI_INTEGRITY: {
+    blame: 'peer',
+    retry: false,
+    hint: 'the packet is not signed or encrypted with the keys of the session; it is dropped',
+  },
+  IPMI_SOCKET: { blame: 'network', retry: true, hint: 'check the name, the route and the UDP port of the BMC' },
+  IPMI_TIMEOUT: {
+    blame: 'network',
+    retry: true,
+    hint: 'check that the BMC has power, its network is reachable, and IPMI over LAN is enabled on UDP 623',
+  },
+  IPMI_LOGIN_SILENT: {
+    blame: 'user',
+    retry: true,
+    hint: 'many BMCs stay silent when the user name is unknown: check it, and that the user may use IPMI over LAN',
+  },
+  IPMI_AUTH_FAILED: {
+    blame: 'user',
+    retry: false,
+    hint: 'check user name and password, and the privilege of the user',
+  },
+  IPMI_NO_SUITE: {
+    blame: 'peer',
+    retry: false,
+    hint: 'enable cipher suite 17 or 3 in the settings of the BMC',
+  },
+  IPMI_NOT_V2: { blame: 'peer', retry: false, hint: 'the BMC must speak IPMI 2.0 (lanplus)' },
+  IPMI_BUSY: {
+    blame: 'peer',
+    retry: true,
+    hint: 'all sessions of the BMC are taken; stale ones end after about a minute',
+  },
+  IPMI_COMPLETION: { blame: 'peer', retry: false, hint: 'the BMC refused the command; see the completion code' },
+  IPMI_UNCERTAIN: {
+    blame: 'network',
+    retry: false,
+    hint: 'the command may or may not have run: read the state before it is sent again',
+  },
+  IPMI_SESSION_LOST: { blame: 'network', retry: true, hint: 'the session is opened again with the next command' },
+  IPMI_CLOSED: { blame: 'ingot', retry: false, hint: 'the BMC was closed while a command was waiting' },
+  IPMI_NOT_IN_THIS_STATE: {
+    blame: 'machine',
+    retry: false,
+    hint: 'the machine cannot do this in the power state it is in',
+  },
+});

@@ -1,0 +1,19 @@
+/** Ways in which a BMC misbehaves, for tests and for `ingot lab`. */
+export interface ServerFaults {
+  /** Fate of the n-th datagram received (from 0). */
+  received?: (index: number) => Fate;
+  /** Fate of the n-th datagram sent (from 0). */
+  sent?: (index: number) => Fate;
+  /** Share of datagrams lost in each direction, 0..1. */
+  loss?: number;
+  /** Answers Open Session with this suite, whatever was asked, as virtualbmc does with 3. */
+  echoSuite?: number;
+  /** Status for an Open Session that asks for this suite; undefined: no fault. */
+  openStatus?: (suite: number | undefined) => number | undefined;
+  /** Says nothing after RAKP 1 with an unknown user, as many BMCs do. */
+  silentUnknownUser?: boolean;
+  /** Does not accept boot parameter 3, as OpenBMC. */
+  noBootParameter3?: boolean;
+}
+
+export type Fate = 'pass' | 'drop' | 'twice' | { delayMs: number };

@@ -1,0 +1,231 @@
+import { randomBytes } from 'node:crypto';
+import { latin1, utf8Bytes, bytesEqual } from '../wire/hex.ts';
+import {
+  type Handshake,
+  codesEqual,
+  rakp2Code,
+  rakp3Code,
+  rakp4Code,
+  sessionIntegrityKey,
+  sessionKeys,
+  userKey,
+} from './crypto.ts';
+import * as handshake from './handshake.ts';
+import { PayloadType, Privilege, RakpStatus } from './numbers.ts';
+import { SequenceWindow } from './sequence.ts';
+import type { ServerFaults } from './server-faults.ts';
+import type { ChallengedState, IpmiUser, OpenedState, SessionTable } from './server-session.ts';
+import { type AlgorithmNumbers, type CipherSuite, algorithmsOf, suiteByAlgorithms, suiteById } from './suites.ts';
+import type { UdpPeer } from './udp.ts';
+
+export interface LoginRules {
+  users: readonly IpmiUser[];
+  suites: readonly CipherSuite[];
+  /** 16 bytes. */
+  guid: Uint8Array;
+  faults: ServerFaults;
+}
+
+/** What to send back: payload type and payload. undefined: silence. */
+export type LoginReply = { type: number; payload: Uint8Array } | undefined;
+
+const NO_CODE = new Uint8Array(0);
+
+/** Server side of Open Session and RAKP 1 to 4 (§13.17 to §13.23). */
+export class ServerLogin {
+  readonly #rules: LoginRules;
+  readonly #table: SessionTable;
+
+  constructor(rules: LoginRules, table: SessionTable) {
+    this.#rules = rules;
+    this.#table = table;
+  }
+
+  /**
+   * Answers one set-up payload.
+   * @param now monotonic ms
+   * @throws WIRE_SHORT, IPMI_MALFORMED: no answer
+   */
+  handle(type: number, payload: Uint8Array, peer: UdpPeer, now: number): LoginReply {
+    if (type === PayloadType.openSessionRequest) return this.#open(payload, peer, now);
+    if (type === PayloadType.rakp1) return this.#rakp1(payload, now);
+    if (type === PayloadType.rakp3) return this.#rakp3(payload, now);
+    return undefined;
+  }
+
+  #open(payload: Uint8Array, peer: UdpPeer, now: number): LoginReply {
+    const request = handshake.decodeOpenSessionRequest(payload);
+    const { tag, consoleSessionId } = request;
+    const chosen = this.#choose(request.algorithms);
+    const reply = (status: number, opened?: handshake.OpenSessionResponse['opened']): LoginReply => ({
+      type: PayloadType.openSessionResponse,
+      payload: handshake.encodeOpenSessionResponse({
+        tag,
+        status,
+        privilege: request.privilege === 0 ? Privilege.administrator : request.privilege,
+        consoleSessionId,
+        ...(opened === undefined ? {} : { opened }),
+      }),
+    });
+    if (typeof chosen === 'number') return reply(chosen);
+    if (request.privilege > Privilege.administrator) return reply(RakpStatus.unauthorizedRole);
+    const session: OpenedState = {
+      state: 'opened',
+      bmcSessionId: this.#freshId(),
+      consoleSessionId,
+      suite: chosen,
+      maxPrivilege: request.privilege,
+      peer,
+      touchedAt: now,
+    };
+    if (!this.#table.put(session, now)) return reply(RakpStatus.insufficientResources);
+    return reply(RakpStatus.ok, { bmcSessionId: session.bmcSessionId, algorithms: algorithmsOf(chosen) });
+  }
+
+  /** The suite to use, or the status that refuses. */
+  #choose(asked: AlgorithmNumbers): CipherSuite | number {
+    const { faults, suites } = this.#rules;
+    const suite = suiteByAlgorithms(asked);
+    const forced = faults.openStatus?.(suite?.id);
+    if (forced !== undefined) return forced;
+    const echo = faults.echoSuite === undefined ? undefined : suiteById(faults.echoSuite);
+    if (echo !== undefined) return echo;
+    if (suite !== undefined && suites.some((s) => s.id === suite.id)) return suite;
+    const offered = suites.map(algorithmsOf);
+    if (!offered.some((s) => s.auth === asked.auth)) return RakpStatus.invalidAuthentication;
+    if (!offered.some((s) => s.integrity === asked.integrity)) return RakpStatus.invalidIntegrity;
+    if (!offered.some((s) => s.confidentiality === asked.confidentiality)) return RakpStatus.invalidConfidentiality;
+    return RakpStatus.noCipherMatch;
+  }
+
+  #freshId(): number {
+    for (;;) {
+      const id = randomBytes(4).readUInt32LE();
+      if (id !== 0 && this.#table.get(id) === undefined) return id;
+    }
+  }
+
+  #rakp1(payload: Uint8Array, now: number): LoginReply {
+    const request = handshake.decodeRakp1(payload);
+    const session = this.#table.get(request.bmcSessionId);
+    const refuse = (status: number, consoleSessionId: number): LoginReply => ({
+      type: PayloadType.rakp2,
+      payload: handshake.encodeRakp2({ tag: request.tag, status, consoleSessionId }),
+    });
+    if (session === undefined) return refuse(RakpStatus.invalidSessionId, 0);
+    if (session.state === 'challenged' && bytesEqual(session.rakp1, payload)) {
+      return { type: PayloadType.rakp2, payload: session.rakp2 };
+    }
+    if (session.state !== 'opened') return refuse(RakpStatus.invalidSessionId, session.consoleSessionId);
+    const user = this.#rules.users.find((u) => latin1(utf8Bytes(u.name)) === latin1(request.username));
+    const verdict = user === undefined ? RakpStatus.unauthorizedName : roleStatus(user, request.role, session);
+    if (user === undefined || verdict !== RakpStatus.ok) {
+      this.#table.remove(session.bmcSessionId);
+      if (user === undefined && this.#rules.faults.silentUnknownUser === true) return undefined;
+      return refuse(verdict, session.consoleSessionId);
+    }
+    const challenged = this.#challenge(session, user, request, payload, now);
+    this.#table.put(challenged, now);
+    return { type: PayloadType.rakp2, payload: challenged.rakp2 };
+  }
+
+  #challenge(
+    session: OpenedState,
+    user: IpmiUser,
+    request: handshake.Rakp1,
+    rakp1: Uint8Array,
+    now: number,
+  ): ChallengedState {
+    const { suite, bmcSessionId, consoleSessionId } = session;
+    const shared: Handshake = {
+      consoleSessionId,
+      bmcSessionId,
+      consoleRandom: request.consoleRandom,
+      bmcRandom: randomBytes(16),
+      bmcGuid: this.#rules.guid,
+      role: request.role,
+      username: request.username,
+    };
+    const kuid = userKey(utf8Bytes(user.password));
+    const sik = sessionIntegrityKey(suite.auth, kuid, shared);
+    const accepted = {
+      bmcRandom: shared.bmcRandom,
+      bmcGuid: shared.bmcGuid,
+      code: rakp2Code(suite.auth, kuid, shared),
+    };
+    return {
+      ...session,
+      state: 'challenged',
+      touchedAt: now,
+      user,
+      privilege: grantedLevel(user, request.role, session),
+      rakp1,
+      rakp2: handshake.encodeRakp2({ tag: request.tag, status: RakpStatus.ok, consoleSessionId, accepted }),
+      expectedProof: rakp3Code(suite.auth, kuid, shared),
+      keys: sessionKeys(suite, sik),
+      icv: rakp4Code(suite.auth, sik, shared),
+    };
+  }
+
+  #rakp3(payload: Uint8Array, now: number): LoginReply {
+    const request = handshake.decodeRakp3(payload);
+    const session = this.#table.get(request.bmcSessionId);
+    const answer = (status: number, consoleSessionId: number, code: Uint8Array = NO_CODE): Uint8Array =>
+      handshake.encodeRakp4({ tag: request.tag, status, consoleSessionId, code });
+    const reply = (bytes: Uint8Array): LoginReply => ({ type: PayloadType.rakp4, payload: bytes });
+    if (session === undefined) return reply(answer(RakpStatus.invalidSessionId, 0));
+    if (request.status !== RakpStatus.ok) {
+      // The console gave up. An open session is not ended by an unsigned packet that anybody could send.
+      if (session.state !== 'active') this.#table.remove(session.bmcSessionId);
+      return undefined;
+    }
+    if (session.state === 'active') return reply(session.rakp4);
+    if (session.state !== 'challenged') return reply(answer(RakpStatus.invalidSessionId, session.consoleSessionId));
+    if (!codesEqual(session.expectedProof, request.code)) {
+      this.#table.remove(session.bmcSessionId);
+      return reply(answer(RakpStatus.invalidIntegrityCheck, session.consoleSessionId));
+    }
+    const rakp4 = answer(RakpStatus.ok, session.consoleSessionId, session.icv);
+    this.#activate(session, rakp4, now);
+    return reply(rakp4);
+  }
+
+  #activate(session: ChallengedState, rakp4: Uint8Array, now: number): void {
+    const { bmcSessionId, consoleSessionId, suite, maxPrivilege, peer, user, keys } = session;
+    this.#table.put(
+      {
+        state: 'active',
+        bmcSessionId,
+        consoleSessionId,
+        suite,
+        maxPrivilege,
+        peer,
+        touchedAt: now,
+        user,
+        limit: session.privilege,
+        privilege: Math.min(session.privilege, Privilege.user),
+        keys,
+        window: new SequenceWindow(),
+        outbound: 0,
+        rakp4,
+        tail: Promise.resolve(),
+        last: undefined,
+      },
+      now,
+    );
+  }
+}
+
+function roleStatus(user: IpmiUser, role: number, session: OpenedState): number {
+  const level = role & 0x0f;
+  if (level > Privilege.administrator) return RakpStatus.invalidRole;
+  const tooHigh = level > user.privilege || (session.maxPrivilege !== 0 && level > session.maxPrivilege);
+  return tooHigh ? RakpStatus.unauthorizedRole : RakpStatus.ok;
+}
+
+/** Level 0 asks for the highest that fits. */
+function grantedLevel(user: IpmiUser, role: number, session: OpenedState): number {
+  const level = role & 0x0f;
+  if (level !== 0) return level;
+  return session.maxPrivilege === 0 ? user.privilege : Math.min(user.privilege, session.maxPrivilege);
+}

@@ -1,0 +1,128 @@
+import { type SessionKeys } from './crypto.ts';
+import type { LanMessage } from './lan-message.ts';
+import { SequenceWindow } from './sequence.ts';
+import type { CipherSuite } from './suites.ts';
+import type { UdpPeer } from './udp.ts';
+
+export interface IpmiUser {
+  name: string;
+  password: string;
+  /** Highest level the user may ask for: Privilege.administrator, … */
+  privilege: number;
+}
+
+interface SessionBase {
+  bmcSessionId: number;
+  consoleSessionId: number;
+  suite: CipherSuite;
+  /** Highest level asked for in Open Session; 0: whatever fits. */
+  maxPrivilege: number;
+  peer: UdpPeer;
+  /** Monotonic ms of the last packet that belonged here. */
+  touchedAt: number;
+}
+
+/** Open Session was answered; RAKP 1 is awaited. */
+export interface OpenedState extends SessionBase {
+  state: 'opened';
+}
+
+/** RAKP 2 was sent; RAKP 3 is awaited. */
+export interface ChallengedState extends SessionBase {
+  state: 'challenged';
+  user: IpmiUser;
+  privilege: number;
+  /** RAKP 1 as it came and our answer: a re-sent RAKP 1 gets the same answer. */
+  rakp1: Uint8Array;
+  rakp2: Uint8Array;
+  expectedProof: Uint8Array;
+  keys: SessionKeys;
+  icv: Uint8Array;
+}
+
+export interface ActiveState extends SessionBase {
+  state: 'active';
+  user: IpmiUser;
+  /** The most this session may have, and what it has now; it starts as User (§22.18). */
+  limit: number;
+  privilege: number;
+  keys: SessionKeys;
+  window: SequenceWindow;
+  outbound: number;
+  /** RAKP 4, sent again when RAKP 3 comes again. */
+  rakp4: Uint8Array;
+  /** Requests run one after another. */
+  tail: Promise<void>;
+  /** The request in work or answered last: a re-sent copy is not run again. */
+  last: LastRequest | undefined;
+}
+
+export interface LastRequest {
+  message: LanMessage;
+  at: number;
+  /** Undefined while it is being worked on. */
+  response: LanMessage | undefined;
+}
+
+export type ServerSession = OpenedState | ChallengedState | ActiveState;
+
+export interface SessionLimits {
+  /** Sessions in all states. */
+  sessions: number;
+  /** A session ends when nothing came for so long, ms (§6.12.15: 60 s). */
+  idleMs: number;
+  /** A login that is not finished ends after so long, ms. */
+  halfOpenMs: number;
+}
+
+export const DEFAULT_LIMITS: SessionLimits = { sessions: 15, idleMs: 60_000, halfOpenMs: 10_000 };
+
+/** The sessions of one BMC. Never more than the limit, whatever is sent. */
+export class SessionTable {
+  readonly #limits: SessionLimits;
+  readonly #sessions = new Map<number, ServerSession>();
+
+  constructor(limits: SessionLimits) {
+    this.#limits = limits;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  get(bmcSessionId: number): ServerSession | undefined {
+    return this.#sessions.get(bmcSessionId);
+  }
+
+  /**
+   * Adds or replaces a session.
+   * @returns false when all places are taken by sessions in use
+   */
+  put(session: ServerSession, now: number): boolean {
+    if (!this.#sessions.has(session.bmcSessionId) && !this.#makeRoom(now)) return false;
+    this.#sessions.set(session.bmcSessionId, session);
+    return true;
+  }
+
+  remove(bmcSessionId: number): void {
+    this.#sessions.delete(bmcSessionId);
+  }
+
+  /** Drops sessions whose time is over. */
+  expire(now: number): void {
+    for (const [id, s] of this.#sessions) {
+      const limit = s.state === 'active' ? this.#limits.idleMs : this.#limits.halfOpenMs;
+      if (now - s.touchedAt >= limit) this.#sessions.delete(id);
+    }
+  }
+
+  /** Unfinished logins make way first: a flood of them must not lock out real users. */
+  #makeRoom(now: number): boolean {
+    this.expire(now);
+    if (this.#sessions.size < this.#limits.sessions) return true;
+    const halfOpen = [...this.#sessions.values()].find((s) => s.state !== 'active');
+    if (halfOpen === undefined) return false;
+    this.#sessions.delete(halfOpen.bmcSessionId);
+    return true;
+  }
+}

@@ -1,0 +1,240 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock, Timer } from '../core/clock.ts';
+import { IngotError, errorText } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import { bytesEqual } from '../wire/hex.ts';
+import type { Chassis } from './chassis.ts';
+import type { DeviceId } from './commands/app.ts';
+import { ipmiErrors } from './errors.ts';
+import { type LanMessage, decodeLanMessage, encodeLanMessage, responseMessage } from './lan-message.ts';
+import { PayloadType } from './numbers.ts';
+import { type V20Packet, decodeDatagram, encodeV15, encodeV20, encodeV20Plain, openV20 } from './packet.ts';
+import { encodeAsf } from './rmcp.ts';
+import { nextSequence } from './sequence.ts';
+import { ServerCommands, type Sender } from './server-commands.ts';
+import type { Fate, ServerFaults } from './server-faults.ts';
+import { ServerLogin } from './server-login.ts';
+import { type ActiveState, DEFAULT_LIMITS, type IpmiUser, type SessionLimits, SessionTable } from './server-session.ts';
+import { DEFAULT_SUITES, suiteById } from './suites.ts';
+import { type UdpListen, type UdpPeer, type UdpSocket, nodeUdpListen } from './udp.ts';
+
+export interface IpmiServerOptions {
+  /** Local address to listen on. */
+  address: string;
+  /** UDP port; 0 picks a free one. */
+  port: number;
+  users: readonly IpmiUser[];
+  /** GUID of the managed system, 16 bytes as they go on the wire. */
+  guid: Uint8Array;
+  chassis: Chassis;
+  deviceId: DeviceId;
+  clock: Clock;
+  /** Decides which datagrams `faults.loss` takes. */
+  random: () => number;
+  log: Logger;
+  /** Cipher suites offered; default 3 and 17. */
+  suites?: readonly number[];
+  faults?: ServerFaults;
+  limits?: Partial<SessionLimits>;
+  listen?: UdpListen;
+}
+
+export interface IpmiServer {
+  readonly port: number;
+  /** Sessions in all states. */
+  readonly sessions: number;
+  close(): Promise<void>;
+}
+
+/** A re-sent request older than this is a new one that happens to have the same number (§13.8: 5 s). */
+const DUPLICATE_MS = 5000;
+const EXPIRE_EVERY_MS = 10_000;
+
+/**
+ * Serves one chassis as an IPMI 2.0 BMC.
+ * @throws IPMI_SOCKET when the address cannot be bound, IPMI_NO_SUITE for a suite that is not spoken
+ */
+export async function startIpmiServer(options: IpmiServerOptions): Promise<IpmiServer> {
+  const server = new Server(options);
+  await server.start(options);
+  return server;
+}
+
+class Server implements IpmiServer {
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #log: Logger;
+  readonly #faults: ServerFaults;
+  readonly #table: SessionTable;
+  readonly #login: ServerLogin;
+  readonly #commands: ServerCommands;
+  readonly #working = new Set<Promise<void>>();
+  #socket: UdpSocket | undefined;
+  #expiry: Timer | undefined;
+  #received = 0;
+  #sent = 0;
+
+  constructor(options: IpmiServerOptions) {
+    const { guid, faults = {}, chassis, deviceId, users, log } = options;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#log = log;
+    this.#faults = faults;
+    const suites = (options.suites ?? DEFAULT_SUITES).map((id) => {
+      const suite = suiteById(id);
+      if (suite === undefined) throw ipmiErrors.make('IPMI_NO_SUITE', `cipher suite ${id} is not spoken`);
+      return suite;
+    });
+    this.#table = new SessionTable({ ...DEFAULT_LIMITS, ...options.limits });
+    this.#login = new ServerLogin({ users, suites, guid, faults }, this.#table);
+    this.#commands = new ServerCommands({ chassis, deviceId, guid, suites, faults, log });
+  }
+
+  get port(): number {
+    return this.#socket?.port ?? 0;
+  }
+
+  get sessions(): number {
+    return this.#table.size;
+  }
+
+  async start(options: IpmiServerOptions): Promise<void> {
+    const listen = options.listen ?? nodeUdpListen;
+    this.#socket = await listen(
+      { address: options.address, port: options.port },
+      {
+        message: (bytes, from) => this.#arrived(bytes, from),
+        error: (error) => this.#log.debug('IPMI socket error', { why: error.message }),
+      },
+    );
+    this.#scheduleExpiry();
+  }
+
+  async close(): Promise<void> {
+    this.#expiry?.cancel();
+    this.#socket?.close();
+    this.#socket = undefined;
+    await Promise.allSettled(this.#working);
+  }
+
+  #scheduleExpiry(): void {
+    this.#expiry = this.#clock.timer(
+      EXPIRE_EVERY_MS,
+      () => {
+        this.#table.expire(this.#clock.monotonic());
+        this.#scheduleExpiry();
+      },
+      true,
+    );
+  }
+
+  #arrived(bytes: Uint8Array, from: UdpPeer): void {
+    this.#meet(this.#faults.received?.(this.#received++) ?? 'pass', () => this.#handle(bytes, from));
+  }
+
+  #reply(bytes: Uint8Array, to: UdpPeer): void {
+    this.#meet(this.#faults.sent?.(this.#sent++) ?? 'pass', () => this.#socket?.send(bytes, to));
+  }
+
+  /** Lets a datagram meet the fate that the faults have for it. */
+  #meet(fate: Fate, deliver: () => void): void {
+    const lost = this.#faults.loss !== undefined && this.#random() < this.#faults.loss;
+    if (lost || fate === 'drop') return;
+    if (typeof fate === 'object') {
+      this.#clock.timer(fate.delayMs, deliver, true);
+      return;
+    }
+    deliver();
+    if (fate === 'twice') deliver();
+  }
+
+  #handle(bytes: Uint8Array, from: UdpPeer): void {
+    try {
+      this.#dispatch(bytes, from);
+    } catch (error) {
+      if (!(error instanceof IngotError)) throw error;
+      this.#log.debug('IPMI datagram dropped', { from: from.address, why: error.message });
+    }
+  }
+
+  #dispatch(bytes: Uint8Array, from: UdpPeer): void {
+    const datagram = decodeDatagram(bytes);
+    if (datagram.kind === 'asf') {
+      const { kind, tag } = datagram.message;
+      if (kind === 'ping') this.#reply(encodeAsf({ kind: 'pong', tag, ipmi: true }), from);
+    } else if (datagram.kind === 'v1.5') {
+      if (datagram.sessionId === 0) {
+        this.#outside(datagram.payload, (reply) => this.#reply(encodeV15(reply), from));
+      }
+    } else if (datagram.sessionId !== 0) {
+      this.#inside(datagram, from);
+    } else if (datagram.payloadType === PayloadType.ipmi) {
+      this.#outside(datagram.payload, (reply) => this.#reply(encodeV20Plain(PayloadType.ipmi, reply), from));
+    } else {
+      const reply = this.#login.handle(datagram.payloadType, datagram.payload, from, this.#clock.monotonic());
+      if (reply !== undefined) this.#reply(encodeV20Plain(reply.type, reply.payload), from);
+    }
+  }
+
+  /** A command outside a session: only the few that lead to one are answered. */
+  #outside(payload: Uint8Array, send: (reply: Uint8Array) => void): void {
+    const request = decodeLanMessage(payload);
+    if ((request.netFn & 1) === 1) return;
+    this.#track(this.#run(request, undefined).then((response) => send(encodeLanMessage(response.message))));
+  }
+
+  /** A packet of an open session. Whatever is not signed by its keys is dropped without a word. */
+  #inside(packet: V20Packet, from: UdpPeer): void {
+    const session = this.#table.get(packet.sessionId);
+    if (session?.state !== 'active' || packet.payloadType !== PayloadType.ipmi) return;
+    const payload = openV20(packet, session.keys);
+    if (!session.window.accept(packet.sequence)) return;
+    const now = this.#clock.monotonic();
+    session.touchedAt = now;
+    session.peer = from;
+    const request = decodeLanMessage(payload);
+    if ((request.netFn & 1) === 1) return;
+    const { last } = session;
+    if (last !== undefined && now - last.at < DUPLICATE_MS && sameRequest(last.message, request)) {
+      // Being worked on: the answer will come. Answered: the answer was lost, send it again, run nothing.
+      if (last.response !== undefined) this.#respond(session, last.response);
+      return;
+    }
+    const entry: ActiveState['last'] = { message: request, at: now, response: undefined };
+    session.last = entry;
+    session.tail = session.tail.then(async () => {
+      const { message, closes } = await this.#run(request, session);
+      entry.response = message;
+      this.#respond(session, message);
+      if (closes !== undefined) this.#table.remove(closes);
+    });
+    this.#track(session.tail);
+  }
+
+  async #run(request: LanMessage, sender: Sender): Promise<{ message: LanMessage; closes: number | undefined }> {
+    const { completion, data = new Uint8Array(0), closes } = await this.#commands.run(request, sender);
+    return { message: responseMessage(request, completion, data), closes };
+  }
+
+  #respond(session: ActiveState, response: LanMessage): void {
+    session.outbound = nextSequence(session.outbound);
+    const packet = {
+      payloadType: PayloadType.ipmi,
+      sessionId: session.consoleSessionId,
+      sequence: session.outbound,
+      payload: encodeLanMessage(response),
+    };
+    this.#reply(encodeV20(packet, session.keys, randomBytes(16)), session.peer);
+  }
+
+  #track(work: Promise<void>): void {
+    const settled = work
+      .catch((error: unknown) => this.#log.error('IPMI answer failed', { why: errorText(error) }))
+      .finally(() => this.#working.delete(settled));
+    this.#working.add(settled);
+  }
+}
+
+function sameRequest(a: LanMessage, b: LanMessage): boolean {
+  return a.sequence === b.sequence && a.netFn === b.netFn && a.cmd === b.cmd && bytesEqual(a.data, b.data);
+}

@@ -1,0 +1,159 @@
+import { randomBytes } from 'node:crypto';
+import { type Clock, sleep } from '../core/clock.ts';
+import { IngotError } from '../core/errors.ts';
+import { ByteReader } from '../wire/reader.ts';
+import type { Channel } from './channel.ts';
+import { closeSession, setSessionPrivilege } from './commands/app.ts';
+import type { Command } from './commands/command.ts';
+import { ipmiErrors } from './errors.ts';
+import { type LanMessage, answers, decodeLanMessage, encodeLanMessage, requestMessage } from './lan-message.ts';
+import type { OpenedSession } from './login.ts';
+import { Completion, PayloadType, Privilege, completionText } from './numbers.ts';
+import { type Datagram, encodeV20, openV20 } from './packet.ts';
+import { SequenceWindow, nextSequence } from './sequence.ts';
+
+export interface SessionTiming {
+  /** Wait for the first answer, ms; each re-send waits `timeoutStepMs` longer, up to `maxTimeoutMs`. */
+  timeoutMs: number;
+  timeoutStepMs: number;
+  maxTimeoutMs: number;
+  /** Sends of one idempotent request before the session counts as lost. */
+  sends: number;
+}
+
+/** Tries of a request that the BMC answers with "busy" or "timeout". */
+const BUSY_TRIES = 4;
+const BUSY_DELAY_MS = 500;
+
+/** An open RMCP+ session of the console side. One request at a time: the caller queues. */
+export class Session {
+  readonly #channel: Channel;
+  readonly #opened: OpenedSession;
+  readonly #clock: Clock;
+  readonly #timing: SessionTiming;
+  readonly #window = new SequenceWindow();
+  #outbound = 0;
+  #rqSeq = 0;
+
+  constructor(channel: Channel, opened: OpenedSession, clock: Clock, timing: SessionTiming) {
+    this.#channel = channel;
+    this.#opened = opened;
+    this.#clock = clock;
+    this.#timing = timing;
+  }
+
+  get suite(): number {
+    return this.#opened.keys.suite.id;
+  }
+
+  get guid(): Uint8Array {
+    return this.#opened.bmcGuid;
+  }
+
+  /**
+   * Raises the session from User, where it starts, to the level of the login (§22.18).
+   * @returns the level in force; operator when the BMC does not give more
+   */
+  async raisePrivilege(signal: AbortSignal): Promise<number> {
+    const wanted = this.#opened.privilege;
+    if (wanted <= Privilege.user) return wanted;
+    try {
+      return await this.request(setSessionPrivilege(wanted), signal);
+    } catch (error) {
+      const refused = ipmiErrors.is(error, 'IPMI_COMPLETION');
+      if (!refused || wanted === Privilege.operator) throw error;
+      return await this.request(setSessionPrivilege(Privilege.operator), signal);
+    }
+  }
+
+  /**
+   * Runs one command; re-sends it when it may run twice, waits out a busy BMC.
+   * @throws IPMI_SESSION_LOST (no answer), IPMI_UNCERTAIN (no answer to a command sent once), IPMI_COMPLETION,
+   *   IPMI_BUSY, IPMI_MALFORMED, or the signal's reason
+   */
+  async request<T>(command: Command<T>, signal: AbortSignal): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const data = await this.#once(command, signal);
+      const completion = data[0] ?? Completion.unspecified;
+      if (completion === Completion.ok) return readAnswer(command, data);
+      const busy = completion === Completion.nodeBusy || completion === Completion.timeout;
+      if (!busy || !command.idempotent || attempt >= BUSY_TRIES) throw refused(command, completion);
+      await sleep(this.#clock, BUSY_DELAY_MS * attempt, signal);
+    }
+  }
+
+  /** One request, answered or given up. Returns completion code and data. */
+  async #once<T>(command: Command<T>, signal: AbortSignal): Promise<Uint8Array> {
+    this.#rqSeq = (this.#rqSeq + 1) & 0x3f;
+    const message = requestMessage(command.netFn, command.cmd, this.#rqSeq, command.data);
+    const { timeoutMs, timeoutStepMs, maxTimeoutMs } = this.#timing;
+    const sends = command.idempotent ? this.#timing.sends : 1;
+    let cause: unknown = undefined;
+    for (let send = 0; send < sends; send++) {
+      // A command that is sent once gets the patience of all sends.
+      const timeout = command.idempotent ? Math.min(maxTimeoutMs, timeoutMs + send * timeoutStepMs) : maxTimeoutMs;
+      try {
+        const accept = (datagram: Datagram) => this.#answer(datagram, message);
+        return await this.#channel.exchange(this.#packet(message), accept, timeout, signal);
+      } catch (error) {
+        if (!ipmiErrors.is(error, 'IPMI_TIMEOUT') && !ipmiErrors.is(error, 'IPMI_SOCKET')) throw error;
+        cause = error;
+      }
+    }
+    const code = command.idempotent ? 'IPMI_SESSION_LOST' : 'IPMI_UNCERTAIN';
+    throw ipmiErrors.make(code, `no answer to ${command.name}, sent ${sends} times`, { cause });
+  }
+
+  #packet(message: LanMessage): Uint8Array {
+    this.#outbound = nextSequence(this.#outbound);
+    const payload = encodeLanMessage(message);
+    const sessionId = this.#opened.bmcSessionId;
+    const packet = { payloadType: PayloadType.ipmi, sessionId, sequence: this.#outbound, payload };
+    return encodeV20(packet, this.#opened.keys, randomBytes(16));
+  }
+
+  #answer(datagram: Datagram, message: LanMessage): Uint8Array | undefined {
+    if (datagram.kind !== 'v2.0' || datagram.payloadType !== PayloadType.ipmi) return undefined;
+    if (datagram.sessionId !== this.#opened.consoleSessionId) return undefined;
+    const payload = openV20(datagram, this.#opened.keys);
+    if (!this.#window.accept(datagram.sequence)) return undefined;
+    const reply = decodeLanMessage(payload);
+    // "Duplicated request" says that the first copy is being run: its answer is what we wait for.
+    if (!answers(reply, message) || reply.data[0] === Completion.duplicate) return undefined;
+    return reply.data;
+  }
+
+  /**
+   * Ends the session on the BMC, which else keeps it for a minute out of its few.
+   * @param waitMs how long to wait for the answer; it may never come
+   */
+  async close(waitMs: number): Promise<void> {
+    const command = closeSession(this.#opened.bmcSessionId);
+    this.#rqSeq = (this.#rqSeq + 1) & 0x3f;
+    const message = requestMessage(command.netFn, command.cmd, this.#rqSeq, command.data);
+    const accept = (datagram: Datagram) => this.#answer(datagram, message);
+    try {
+      await this.#channel.exchange(this.#packet(message), accept, waitMs, new AbortController().signal);
+    } catch (error) {
+      if (!(error instanceof IngotError)) throw error;
+    } finally {
+      this.#channel.close();
+    }
+  }
+}
+
+function readAnswer<T>(command: Command<T>, data: Uint8Array): T {
+  try {
+    return command.parse(new ByteReader(data.subarray(1)));
+  } catch (cause) {
+    throw ipmiErrors.make('IPMI_MALFORMED', `the answer to ${command.name} is too short`, { cause });
+  }
+}
+
+function refused(command: Command<unknown>, completion: number): IngotError {
+  const busy = completion === Completion.nodeBusy || completion === Completion.timeout;
+  return ipmiErrors.make(busy ? 'IPMI_BUSY' : 'IPMI_COMPLETION', `${command.name}: ${completionText(completion)}`, {
+    seen: { command: command.name, completion },
+    ...(busy ? { hint: 'the BMC stayed busy; the command is tried again later' } : {}),
+  });
+}
