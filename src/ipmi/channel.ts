@@ -28,10 +28,7 @@ export class Channel {
     const channel = new Channel(clock);
     channel.#socket = await connect(peer, {
       message: (bytes) => channel.#receive(bytes),
-      error: (cause) =>
-        channel.#waiter?.fail(
-          ipmiErrors.make('IPMI_SOCKET', `${peer.host} port ${peer.port}: ${socketText(cause)}`, { cause }),
-        ),
+      error: (cause) => channel.#waiter?.fail(ipmiErrors.make('IPMI_SOCKET', socketText(cause), { cause })),
     });
     return channel;
   }

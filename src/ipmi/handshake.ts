@@ -102,12 +102,20 @@ export function encodeOpenSessionResponse(message: OpenSessionResponse): Uint8Ar
 
 export function decodeOpenSessionResponse(bytes: Uint8Array): OpenSessionResponse {
   const reader = new ByteReader(bytes);
-  const [tag, status, privilege] = [reader.u8('tag'), reader.u8('status'), reader.u8('privilege') & 0x0f];
+  const [tag, status] = [reader.u8('tag'), reader.u8('status')];
+  if (status !== 0) return { tag, status, privilege: 0, consoleSessionId: idOfRefusal(reader) };
+  const privilege = reader.u8('privilege') & 0x0f;
   reader.skip(1, 'reserved');
   const consoleSessionId = reader.u32le('console session id');
-  if (status !== 0) return { tag, status, privilege, consoleSessionId };
   const bmcSessionId = reader.u32le('BMC session id');
   return { tag, status, privilege, consoleSessionId, opened: { bmcSessionId, algorithms: readAlgorithms(reader) } };
+}
+
+/** A refusal ends where its BMC likes: OpenIPMI's sends tag and status alone. 0: no id was sent. */
+function idOfRefusal(reader: ByteReader): number {
+  if (reader.remaining < 6) return 0;
+  reader.skip(2, 'reserved');
+  return reader.u32le('session id');
 }
 
 export function encodeRakp1(message: Rakp1): Uint8Array {
@@ -178,6 +186,7 @@ function encodeProof(tag: number, status: number, sessionId: number, code: Uint8
 
 function readHead(reader: ByteReader): { tag: number; status: number; id: number } {
   const [tag, status] = [reader.u8('tag'), reader.u8('status')];
+  if (status !== 0) return { tag, status, id: idOfRefusal(reader) };
   reader.skip(2, 'reserved');
   return { tag, status, id: reader.u32le('session id') };
 }

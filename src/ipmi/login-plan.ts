@@ -1,6 +1,6 @@
 import { type IngotError, unreachable } from '../core/errors.ts';
 import { ipmiErrors } from './errors.ts';
-import type { LoginOutcome, LoginStep } from './login.ts';
+import type { LoginOutcome } from './login.ts';
 import { Privilege, RakpStatus, privilegeName, statusText } from './numbers.ts';
 
 /** What has been tried to log in to one BMC and what comes next. A value: `planAfter` makes the next one. */
@@ -26,6 +26,8 @@ export const MAX_SETBACKS = 4;
 /** Silence after RAKP 1 means an unknown user on many BMCs: no reason to wait as long as for a dead one. */
 const MAX_NAME_SETBACKS = 3;
 const BUSY_DELAY_MS = 2000;
+/** Pause after "connection refused", which comes without any wait: the BMC may be restarting. */
+const REFUSED_DELAY_MS = 500;
 
 /**
  * @param suites suite ids in the order to try, not empty
@@ -40,7 +42,7 @@ export function firstPlan(suites: readonly number[], privilege: number): LoginPl
 export function planAfter(plan: LoginPlan, outcome: Exclude<LoginOutcome, { kind: 'open' }>): PlanStep {
   switch (outcome.kind) {
     case 'silence':
-      return afterSilence(plan, outcome.step, outcome.reason);
+      return afterSilence(plan, outcome);
     case 'refused':
       return outcome.step === 'open' ? nextSuite(plan, outcome.status) : afterRefusal(plan, outcome.status);
     case 'other-suite':
@@ -68,9 +70,10 @@ function retryLater(plan: LoginPlan, delayMs: number): PlanStep {
   return { kind: 'try', plan: { ...plan, setbacks: plan.setbacks + 1 }, delayMs };
 }
 
-function afterSilence(plan: LoginPlan, step: LoginStep, reason: string): PlanStep {
+function afterSilence(plan: LoginPlan, outcome: Extract<LoginOutcome, { kind: 'silence' }>): PlanStep {
+  const { step, waited, reason } = outcome;
   const limit = step === 'rakp2' ? MAX_NAME_SETBACKS : MAX_SETBACKS;
-  if (plan.setbacks + 1 < limit) return retryLater(plan, 0);
+  if (plan.setbacks + 1 < limit) return retryLater(plan, waited ? 0 : REFUSED_DELAY_MS * (plan.setbacks + 1));
   const seen = { step, attempts: plan.setbacks + 1, suite: plan.suite };
   switch (step) {
     case 'capabilities':

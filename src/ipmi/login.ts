@@ -36,7 +36,8 @@ export type LoginStep = 'capabilities' | 'open' | 'rakp2' | 'rakp4';
 /** How one attempt to log in ended. What to do about it is decided in `login-plan.ts`. */
 export type LoginOutcome =
   | { kind: 'open'; session: OpenedSession }
-  | { kind: 'silence'; step: LoginStep; reason: string }
+  /** `waited` is false when the network said at once that nobody is there. */
+  | { kind: 'silence'; step: LoginStep; waited: boolean; reason: string }
   | { kind: 'refused'; step: 'open' | 'rakp2' | 'rakp4'; status: number }
   /** The BMC chose other algorithms than asked; `suite` is their suite when we speak it. */
   | { kind: 'other-suite'; suite: number | undefined }
@@ -81,7 +82,8 @@ export async function login(
     return await attempt.rakp34();
   } catch (error) {
     if (ipmiErrors.is(error, 'IPMI_TIMEOUT') || ipmiErrors.is(error, 'IPMI_SOCKET')) {
-      return { kind: 'silence', step, reason: error.message };
+      const waited = ipmiErrors.is(error, 'IPMI_TIMEOUT');
+      return { kind: 'silence', step, waited, reason: error.message };
     }
     throw error;
   }

@@ -1,4 +1,4 @@
-import { ByteReader } from '../wire/reader.ts';
+import type { ByteReader } from '../wire/reader.ts';
 import { ByteWriter } from '../wire/writer.ts';
 import { ipmiErrors } from './errors.ts';
 

@@ -1,6 +1,6 @@
-import { type SessionKeys } from './crypto.ts';
+import type { SessionKeys } from './crypto.ts';
 import type { LanMessage } from './lan-message.ts';
-import { SequenceWindow } from './sequence.ts';
+import type { SequenceWindow } from './sequence.ts';
 import type { CipherSuite } from './suites.ts';
 import type { UdpPeer } from './udp.ts';
 

@@ -1,0 +1,62 @@
+import { defineErrors } from '../core/errors.ts';
+
+export const bmcErrors = defineErrors({
+  BMC_ADDRESS_INVALID: {
+    blame: 'user',
+    retry: false,
+    hint: 'write spec.bmc.address like ipmi://192.0.2.10 or ipmi://192.0.2.10:6230',
+  },
+  BMC_SCHEME_UNKNOWN: {
+    blame: 'user',
+    retry: false,
+    hint: 'use ipmi://HOST[:PORT] in spec.bmc.address',
+  },
+  BMC_SCHEME_REMOVED: {
+    blame: 'user',
+    retry: false,
+    hint: 'Metal3 has dropped this driver; use ipmi:// or the Redfish address of the machine in spec.bmc.address',
+  },
+  BMC_REDFISH_UNSUPPORTED: {
+    blame: 'ingot',
+    retry: false,
+    hint: 'this release drives machines by IPMI only: put ipmi://HOST into spec.bmc.address',
+  },
+  BMC_CREDENTIALS_INVALID: {
+    blame: 'user',
+    retry: false,
+    hint: 'the Secret named in spec.bmc.credentialsName needs the keys username and password, both not empty',
+  },
+  BMC_UNREACHABLE: {
+    blame: 'network',
+    retry: true,
+    hint: 'check power and network of the BMC, its address, and that IPMI over LAN is enabled on UDP port 623',
+  },
+  BMC_AUTH_FAILED: {
+    blame: 'user',
+    retry: false,
+    hint: 'check username and password in the Secret, and that the user may use IPMI over LAN as administrator',
+  },
+  BMC_INCOMPATIBLE: {
+    blame: 'peer',
+    retry: false,
+    hint: 'the BMC must speak IPMI 2.0 with cipher suite 17 or 3; see its settings or update its firmware',
+  },
+  BMC_BUSY: { blame: 'peer', retry: true, hint: 'the BMC is busy or has no free session; it is asked again later' },
+  BMC_COMMAND_REFUSED: { blame: 'peer', retry: true, hint: 'see the completion code that the BMC gave' },
+  BMC_POWER_NOT_REACHED: {
+    blame: 'machine',
+    retry: true,
+    hint: 'the BMC took the command but the power state did not follow: check the power supply and the BMC log',
+  },
+  BMC_BOOT_NOT_ACCEPTED: {
+    blame: 'peer',
+    retry: true,
+    hint: 'the BMC took the boot override but reads back another one: check its boot settings or its firmware',
+  },
+  BMC_UNCERTAIN: {
+    blame: 'network',
+    retry: true,
+    hint: 'the command may or may not have run; the state is read again before anything is repeated',
+  },
+  BMC_CLOSED: { blame: 'ingot', retry: true, hint: 'the BMC was closed while a command was waiting' },
+});
