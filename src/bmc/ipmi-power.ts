@@ -66,7 +66,7 @@ export class IpmiPower {
     await this.#reach('on', signal);
   }
 
-  /** Sends a command that must not run twice; "cannot in this state" means that the state just changed under us. */
+  /** Sends a command that must not run twice: it is not repeated when its answer is lost. */
   async #once(action: ChassisControl, signal: AbortSignal): Promise<void> {
     await this.#doors.run(chassisControl(action), signal);
   }

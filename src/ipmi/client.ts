@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { sleep } from '../core/clock.ts';
-import { type IngotError, errorText } from '../core/errors.ts';
+import { errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { utf8Bytes } from '../wire/hex.ts';
 import { Channel } from './channel.ts';
@@ -185,7 +185,7 @@ export class IpmiClient {
       if (outcome.kind === 'open') return await this.#begin(channel, outcome.session, signal);
       channel.close();
       const next = planAfter(plan, outcome);
-      if (next.kind === 'fail') throw this.#named(next.error);
+      if (next.kind === 'fail') throw next.error;
       this.#doors.log.debug('IPMI login tried again', { bmc: this.#target.host, after: outcome, suite: plan.suite });
       plan = next.plan;
       await sleep(this.#doors.clock, next.delayMs, signal);
@@ -253,11 +253,6 @@ export class IpmiClient {
 
   async #keepAlive(signal: AbortSignal): Promise<void> {
     if (this.#session !== undefined) await this.#send(getDeviceId(), signal);
-  }
-
-  #named(error: IngotError): IngotError {
-    error.message = `${this.#target.host} port ${this.#target.port}: ${error.message}`;
-    return error;
   }
 }
 

@@ -1,7 +1,7 @@
-import { errorCode, errorText } from '../core/errors.ts';
+import { IngotError, errorCode, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { BootFlags, Chassis } from './chassis.ts';
-import { AppCmd, type DeviceId, encodeAuthCapabilities, encodeDeviceId } from './commands/app.ts';
+import { AppCmd, type DeviceIdentity, encodeAuthCapabilities, encodeDeviceId } from './commands/app.ts';
 import { BootParameter, decodeBootFlags, encodeBootFlags, encodeBootOption } from './commands/boot-options.ts';
 import { ChassisCmd, decodeChassisControl, encodeChassisStatus } from './commands/chassis.ts';
 import { ipmiErrors } from './errors.ts';
@@ -24,7 +24,7 @@ export interface Answer {
 
 export interface CommandParts {
   chassis: Chassis;
-  deviceId: DeviceId;
+  deviceId: DeviceIdentity;
   guid: Uint8Array;
   suites: readonly CipherSuite[];
   faults: ServerFaults;
@@ -87,12 +87,15 @@ export class ServerCommands {
     try {
       return await entry.run(request.data, sender);
     } catch (error) {
-      return refuse(this.#completionOf(error));
+      // The machine says that the request does not fit it: a power command its state, a boot device its kind.
+      const wrongly = request.cmd === ChassisCmd.control ? Completion.notInThisState : Completion.invalidField;
+      return refuse(this.#completionOf(error, wrongly));
     }
   }
 
-  #completionOf(error: unknown): number {
+  #completionOf(error: unknown, whenAskedWrongly: number): number {
     if (errorCode(error) === 'WIRE_SHORT') return Completion.lengthInvalid;
+    if (error instanceof IngotError && error.blame === 'user') return whenAskedWrongly;
     if (ipmiErrors.is(error, 'IPMI_NOT_IN_THIS_STATE')) return Completion.notInThisState;
     this.#parts.log.warn('the machine behind the BMC failed', { why: errorText(error) });
     return Completion.unspecified;
@@ -171,7 +174,7 @@ function setPrivilege(data: Uint8Array, sender: Sender): Answer {
   if (sender === undefined || level > Privilege.administrator || level === Privilege.callback) {
     return refuse(Completion.invalidField);
   }
-  if (level > sender.user.privilege) return refuse(0x80);
+  if (level > Privilege[sender.user.privilege]) return refuse(0x80);
   if (level > sender.limit) return refuse(0x81);
   if (level !== 0) sender.privilege = level;
   return give(Uint8Array.of(sender.privilege));

@@ -219,7 +219,7 @@ export class ServerLogin {
 function roleStatus(user: IpmiUser, role: number, session: OpenedState): number {
   const level = role & 0x0f;
   if (level > Privilege.administrator) return RakpStatus.invalidRole;
-  const tooHigh = level > user.privilege || (session.maxPrivilege !== 0 && level > session.maxPrivilege);
+  const tooHigh = level > Privilege[user.privilege] || (session.maxPrivilege !== 0 && level > session.maxPrivilege);
   return tooHigh ? RakpStatus.unauthorizedRole : RakpStatus.ok;
 }
 
@@ -227,5 +227,6 @@ function roleStatus(user: IpmiUser, role: number, session: OpenedState): number 
 function grantedLevel(user: IpmiUser, role: number, session: OpenedState): number {
   const level = role & 0x0f;
   if (level !== 0) return level;
-  return session.maxPrivilege === 0 ? user.privilege : Math.min(user.privilege, session.maxPrivilege);
+  const most = Privilege[user.privilege];
+  return session.maxPrivilege === 0 ? most : Math.min(most, session.maxPrivilege);
 }

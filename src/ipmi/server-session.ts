@@ -1,5 +1,6 @@
 import type { SessionKeys } from './crypto.ts';
 import type { LanMessage } from './lan-message.ts';
+import type { PrivilegeName } from './numbers.ts';
 import type { SequenceWindow } from './sequence.ts';
 import type { CipherSuite } from './suites.ts';
 import type { UdpPeer } from './udp.ts';
@@ -7,8 +8,8 @@ import type { UdpPeer } from './udp.ts';
 export interface IpmiUser {
   name: string;
   password: string;
-  /** Highest level the user may ask for: Privilege.administrator, … */
-  privilege: number;
+  /** Highest level the user may ask for. */
+  privilege: PrivilegeName;
 }
 
 interface SessionBase {

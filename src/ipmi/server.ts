@@ -4,7 +4,7 @@ import { IngotError, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { bytesEqual } from '../wire/hex.ts';
 import type { Chassis } from './chassis.ts';
-import type { DeviceId } from './commands/app.ts';
+import type { DeviceIdentity } from './commands/app.ts';
 import { ipmiErrors } from './errors.ts';
 import { type LanMessage, decodeLanMessage, encodeLanMessage, responseMessage } from './lan-message.ts';
 import { PayloadType } from './numbers.ts';
@@ -27,7 +27,7 @@ export interface IpmiServerOptions {
   /** GUID of the managed system, 16 bytes as they go on the wire. */
   guid: Uint8Array;
   chassis: Chassis;
-  deviceId: DeviceId;
+  deviceId: DeviceIdentity;
   clock: Clock;
   /** Decides which datagrams `faults.loss` takes. */
   random: () => number;

@@ -53,8 +53,12 @@ function readDeviceId(reader: ByteReader): DeviceId {
   };
 }
 
+/** What a virtual BMC says about itself; what is left out is 0. */
+export type DeviceIdentity = Pick<DeviceId, 'deviceId' | 'manufacturerId' | 'productId'> & Partial<DeviceId>;
+
 /** Answer to Get Device ID: IPMI 2.0, chassis device, auxiliary revision 0. */
-export function encodeDeviceId(id: DeviceId): Uint8Array {
+export function encodeDeviceId(identity: DeviceIdentity): Uint8Array {
+  const id: DeviceId = { deviceRevision: 0, firmwareVersion: '0.00', updating: false, ...identity };
   const [major = '0', minor = '0'] = id.firmwareVersion.split('.');
   return new ByteWriter(16)
     .u8(id.deviceId)
