@@ -1,0 +1,140 @@
+import { ENVIRONMENT_LABEL, ENVIRONMENT_VALUE } from '../api/annotations.ts';
+import type { BareMetalHost } from '../api/baremetalhost.ts';
+import { type ObjectKey, keyOf, keyText } from '../api/meta.ts';
+import { BARE_METAL_HOST, SECRET } from '../api/resources.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { Metrics } from '../core/metrics.ts';
+import type { Provisioner } from '../provisioner/provisioner.ts';
+import type { Store } from '../store/store.ts';
+import { WorkQueue } from '../store/workqueue.ts';
+import { HostIndex } from './host-index.ts';
+import { HostMetrics } from './metrics.ts';
+import { DEFAULT_LIFECYCLE, type LifecycleConfig } from './pass.ts';
+import { type HostDoors, reconcileHost } from './reconcile.ts';
+
+export interface HostControllerConfig extends LifecycleConfig {
+  /** Hosts reconciled at the same time. */
+  concurrency: number;
+}
+
+export const DEFAULT_HOST_CONTROLLER: HostControllerConfig = { ...DEFAULT_LIFECYCLE, concurrency: 20 };
+
+export interface HostControllerOptions {
+  store: Store;
+  provisioner: Provisioner;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  metrics: Metrics;
+  config?: Partial<HostControllerConfig>;
+  signal: AbortSignal;
+}
+
+export interface HostController {
+  /** Resolves when `signal` has aborted and the last pass is over. Rejects when a watch fails for good. */
+  done: Promise<void>;
+  /** Reconciles a host at once: its agent registered, a task ended. */
+  wake(key: ObjectKey): void;
+}
+
+/**
+ * Runs the lifecycle of every BareMetalHost: watches hosts and Secrets, queues each host whose spec, annotations,
+ * finalizers or Secrets changed, and reconciles it.
+ */
+export function startHostController(options: HostControllerOptions): HostController {
+  const config = { ...DEFAULT_HOST_CONTROLLER, ...options.config };
+  const index = new HostIndex();
+  const metrics = new HostMetrics(options.metrics);
+  const doors: HostDoors = { ...options, config, index, metrics };
+  // A watch that fails stops the rest too: half a controller would look alive and do nothing.
+  const failure = new AbortController();
+  const signal = AbortSignal.any([options.signal, failure.signal]);
+  const queue = new WorkQueue({
+    ...options,
+    signal,
+    name: 'baremetalhost',
+    concurrency: config.concurrency,
+    work: async (key, stop) => {
+      try {
+        return await reconcileHost(doors, splitKey(key), stop);
+      } catch (error) {
+        if (!stop.aborted) metrics.count('reconcileError');
+        throw error;
+      }
+    },
+  });
+  const watches = [watchHosts(options.store, index, queue, signal), watchSecrets(options.store, index, queue, signal)];
+  const guarded = watches.map(async (watch) => {
+    try {
+      await watch;
+    } catch (error) {
+      if (options.signal.aborted) return;
+      failure.abort(error);
+      throw error;
+    }
+  });
+  const done = Promise.all([queue.done, ...guarded]).then(() => undefined);
+  return { done, wake: (key) => queue.add(keyText(key)) };
+}
+
+function splitKey(text: string): ObjectKey {
+  const slash = text.indexOf('/');
+  return { namespace: text.slice(0, Math.max(0, slash)), name: text.slice(slash + 1) };
+}
+
+/** Queues hosts; changes of labels or status alone are nobody's wish and are passed over (metal3-compat §2.2). */
+async function watchHosts(store: Store, index: HostIndex, queue: WorkQueue, signal: AbortSignal): Promise<void> {
+  const seen = new Map<string, string>();
+  const waiting = new Set<string>();
+  let synced = false;
+  for await (const event of store.watch(BARE_METAL_HOST, { signal })) {
+    if (event.type === 'synced') {
+      // Passes ask about the other hosts: none runs before all are known.
+      synced = true;
+      for (const key of waiting) queue.add(key);
+      waiting.clear();
+      continue;
+    }
+    const key = keyText(keyOf(event.object));
+    if (event.type === 'deleted') {
+      index.remove(keyOf(event.object));
+      seen.delete(key);
+      continue;
+    }
+    index.observe(event.object);
+    const wish = wishOf(event.object);
+    if (seen.get(key) === wish) continue;
+    seen.set(key, wish);
+    if (synced) queue.add(key);
+    else waiting.add(key);
+  }
+}
+
+/** What people and other controllers can ask for, as one text. */
+function wishOf(host: BareMetalHost): string {
+  const { uid, generation, finalizers, annotations, deletionTimestamp } = host.metadata;
+  const sorted = Object.entries(annotations ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([uid, generation, finalizers, sorted, deletionTimestamp]);
+}
+
+/** Queues the hosts that use a Secret which appeared or changed. Only claimed ones carry the label; others are polled. */
+async function watchSecrets(store: Store, index: HostIndex, queue: WorkQueue, signal: AbortSignal): Promise<void> {
+  const versions = new Map<string, string>();
+  let synced = false;
+  const labels = { [ENVIRONMENT_LABEL]: ENVIRONMENT_VALUE };
+  for await (const event of store.watch(SECRET, { signal, labels })) {
+    if (event.type === 'synced') {
+      synced = true;
+      continue;
+    }
+    const { metadata } = event.object;
+    const key = keyText(keyOf(event.object));
+    const version = event.type === 'deleted' ? 'deleted' : (metadata.resourceVersion ?? '');
+    const known = versions.get(key);
+    if (event.type === 'deleted') versions.delete(key);
+    else versions.set(key, version);
+    if (!synced || known === version) continue;
+    for (const host of index.usersOfSecret(metadata.namespace ?? '', metadata.name)) queue.add(keyText(host));
+  }
+}

@@ -1,0 +1,230 @@
+import { isDeepStrictEqual } from 'node:util';
+import { HOST_FINALIZER, detachRequest, isPaused } from '../api/annotations.ts';
+import type { BareMetalHost } from '../api/baremetalhost.ts';
+import { type ObjectKey, keyOf, keyText } from '../api/meta.ts';
+import { BARE_METAL_HOST, EVENT } from '../api/resources.ts';
+import { readHardwareData, releaseHardwareData } from '../controllers/hardwaredata.ts';
+import { type Clock, kubeTime } from '../core/clock.ts';
+import { errorText } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
+import type { Provisioner } from '../provisioner/provisioner.ts';
+import { storeErrors } from '../store/errors.ts';
+import type { Store } from '../store/store.ts';
+import { answer } from './answer.ts';
+import { computeConditions } from './conditions.ts';
+import { decide } from './decide.ts';
+import { hostErrors } from './errors.ts';
+import { type HostEvent, eventObject } from './events.ts';
+import type { HostIndex } from './host-index.ts';
+import { intake } from './intake.ts';
+import type { HostMetrics } from './metrics.ts';
+import { type LifecycleConfig, type Pass, type Verdict, count, emit, fail, failureText, newPass } from './pass.ts';
+import { type ClaimedCredentials, claimCredentials, orMissing } from './secrets.ts';
+import type { HostStatus } from './status.ts';
+import { MISSING_CREDENTIALS_MS } from './timers.ts';
+
+export interface HostDoors {
+  store: Store;
+  provisioner: Provisioner;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  metrics: HostMetrics;
+  config: LifecycleConfig;
+  index: HostIndex;
+}
+
+export interface PassResult {
+  /** When to look again, ms; undefined: when something changes. */
+  requeueMs: number | undefined;
+}
+
+const NOTHING: PassResult = { requeueMs: undefined };
+const AT_ONCE: PassResult = { requeueMs: 0 };
+
+/**
+ * One pass over one host: reads it, runs the lifecycle, writes what the lifecycle drafted. Everything is read anew, so
+ * that a pass can be repeated, or another process can go on, after a stop at any instruction.
+ * @throws STORE_* (conflict: try again soon) and whatever the provisioner throws; the status is then untouched
+ */
+export async function reconcileHost(doors: HostDoors, key: ObjectKey, signal: AbortSignal): Promise<PassResult> {
+  const host = await orMissing(doors.store.get(BARE_METAL_HOST, key));
+  if (host === undefined) {
+    doors.index.remove(key);
+    return NOTHING;
+  }
+  doors.index.observe(host);
+  if (isPaused(host)) return NOTHING;
+  doors.metrics.pass(key);
+  try {
+    return (await takeIn(doors, host)) ?? (await runLifecycle(doors, host, signal));
+  } finally {
+    doors.index.settle(key);
+  }
+}
+
+/** Writes what has to be there before the lifecycle runs; undefined when nothing was missing. */
+async function takeIn(doors: HostDoors, host: BareMetalHost): Promise<PassResult | undefined> {
+  const { store, clock } = doors;
+  const data = await readHardwareData(store, host);
+  const leaving = host.metadata.deletionTimestamp !== undefined;
+  if (leaving && data !== undefined) await releaseHardwareData(store, data);
+  const step = intake(host, data?.spec.hardware, clock.now());
+  switch (step?.kind) {
+    case undefined:
+      return undefined;
+    case 'status':
+      await saveStatus(doors, host, step.status);
+      break;
+    case 'metadata':
+      await store.patch(BARE_METAL_HOST, keyOf(host), conditional(step.patch, host));
+      break;
+    case 'refused':
+      break;
+  }
+  await publish(doors, host, step.events);
+  return step.kind === 'refused' ? NOTHING : AT_ONCE;
+}
+
+function conditional(patch: Record<string, unknown>, host: BareMetalHost): Record<string, unknown> {
+  const metadata = (patch['metadata'] ?? {}) as Record<string, unknown>;
+  return { ...patch, metadata: { ...metadata, resourceVersion: host.metadata.resourceVersion } };
+}
+
+async function runLifecycle(doors: HostDoors, host: BareMetalHost, signal: AbortSignal): Promise<PassResult> {
+  const { clock, random, config } = doors;
+  const facts = { host, nowMs: clock.now(), random, config };
+  const claim = await claimed(doors, host);
+  if ('problem' in claim) {
+    const pass = newPass({ ...facts, credentials: undefined });
+    return await finish(doors, pass, withoutCredentials(pass, claim.problem));
+  }
+  const pass = newPass({ ...facts, credentials: claim.claimed?.version });
+  const steps = decide(pass);
+  let step = steps.next();
+  while (step.done !== true) {
+    signal.throwIfAborted();
+    step = steps.next(await answer({ ...doors, pass, credentials: claim.claimed?.credentials, signal }, step.value));
+  }
+  return await finish(doors, pass, step.value);
+}
+
+type Problem = { code: string; message: string };
+type Claim = { claimed: ClaimedCredentials | undefined } | { problem: Problem };
+
+/** Step 6 of a pass: a host on its way out goes on without credentials, any other one does not. */
+async function claimed(doors: HostDoors, host: BareMetalHost): Promise<Claim> {
+  const state = host.status?.provisioning.state ?? '';
+  if (state === '' || state === 'unmanaged' || staysDetached(host)) return { claimed: undefined };
+  try {
+    return { claimed: await claimCredentials(doors.store, host) };
+  } catch (error) {
+    const known = hostErrors.is(error);
+    if (!known && !storeErrors.is(error, 'STORE_CONFLICT')) doors.metrics.count('credentialsUnhandled');
+    if (!known) throw error;
+    return host.metadata.deletionTimestamp === undefined ? { problem: error } : { claimed: undefined };
+  }
+}
+
+function staysDetached(host: BareMetalHost): boolean {
+  return host.status?.operationalStatus === 'detached' && detachRequest(host) !== undefined;
+}
+
+/** A missing Secret is looked for again and again, a wrong one waits for an edit (metal3-compat §2.6). */
+function withoutCredentials(pass: Pass, problem: Problem): Verdict {
+  const missing = problem.code === 'HOST_SECRET_MISSING';
+  const message = failureText(problem);
+  count(pass, missing ? 'credentialsMissing' : 'credentialsInvalid');
+  fail(pass, 'registration error', message);
+  pass.events.length = 0;
+  emit(pass, 'BMCCredentialError', message);
+  return missing ? { kind: 'continue', requeueMs: MISSING_CREDENTIALS_MS } : { kind: 'idle' };
+}
+
+/** Steps 10 and after: conditions, status, annotations, metrics, Events, in this order. */
+async function finish(doors: HostDoors, pass: Pass, verdict: Verdict): Promise<PassResult> {
+  const { host, status } = pass;
+  if (verdict.kind === 'gone') {
+    await dropFinalizer(doors, host);
+    await report(doors, pass);
+    return NOTHING;
+  }
+  const conditions = computeConditions(host, status, pass.nowMs, pass.waiting);
+  const changed = !isDeepStrictEqual({ ...status, conditions }, host.status);
+  const saved = changed ? await saveStatus(doors, host, { ...status, conditions }) : host;
+  await writeAnnotations(doors, saved, pass.annotations);
+  await report(doors, pass);
+  return { requeueMs: requeueOf(verdict) };
+}
+
+function requeueOf(verdict: Exclude<Verdict, { kind: 'gone' }>): number | undefined {
+  switch (verdict.kind) {
+    case 'again':
+    case 'move':
+      return 0;
+    case 'idle':
+      return undefined;
+    case 'continue':
+    case 'failed':
+      return verdict.requeueMs;
+  }
+}
+
+async function saveStatus(doors: HostDoors, host: BareMetalHost, status: HostStatus): Promise<BareMetalHost> {
+  const lastUpdated = kubeTime(doors.clock.now());
+  const saved = await doors.store.updateStatus(BARE_METAL_HOST, { ...host, status: { ...status, lastUpdated } });
+  doors.index.observe(saved);
+  return saved;
+}
+
+/**
+ * Sets and removes annotations. Somebody may edit the host in between: an annotation that is not what this pass saw is
+ * left alone.
+ */
+async function writeAnnotations(
+  doors: HostDoors,
+  seen: BareMetalHost,
+  changes: ReadonlyMap<string, string | null>,
+): Promise<void> {
+  if (changes.size === 0) return;
+  let current: BareMetalHost | undefined = seen;
+  for (let attempt = 1; current !== undefined; attempt++) {
+    const annotations = Object.fromEntries(
+      [...changes].filter(([k]) => current?.metadata.annotations?.[k] === seen.metadata.annotations?.[k]),
+    );
+    try {
+      await doors.store.patch(BARE_METAL_HOST, keyOf(seen), conditional({ metadata: { annotations } }, current));
+      return;
+    } catch (error) {
+      if (!storeErrors.is(error, 'STORE_CONFLICT') || attempt >= 3) throw error;
+      current = await orMissing(doors.store.get(BARE_METAL_HOST, keyOf(seen)));
+    }
+  }
+}
+
+async function dropFinalizer(doors: HostDoors, host: BareMetalHost): Promise<void> {
+  const finalizers = (host.metadata.finalizers ?? []).filter((f) => f !== HOST_FINALIZER);
+  await orMissing(doors.store.patch(BARE_METAL_HOST, keyOf(host), conditional({ metadata: { finalizers } }, host)));
+  doors.index.remove(keyOf(host));
+}
+
+async function report(doors: HostDoors, pass: Pass): Promise<void> {
+  for (const note of pass.notes) doors.metrics.note(keyOf(pass.host), note);
+  await publish(doors, pass.host, pass.events);
+}
+
+/** Events are a courtesy: one that cannot be written is logged and forgotten. */
+async function publish(doors: HostDoors, host: BareMetalHost, events: readonly HostEvent[]): Promise<void> {
+  for (const event of events) {
+    doors.log.info(event.message, { host: keyText(keyOf(host)), reason: event.reason });
+    try {
+      await doors.store.create(EVENT, eventObject(host, event, doors.clock.now()));
+    } catch (error) {
+      doors.log.warn('event not written', {
+        host: keyText(keyOf(host)),
+        reason: event.reason,
+        error: errorText(error),
+      });
+    }
+  }
+}
