@@ -1,6 +1,6 @@
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import { keyOf } from '../api/meta.ts';
-import { replaceHardwareData } from '../controllers/hardwaredata.ts';
+import { replaceHardwareData } from './hardware-data.ts';
 import type { BmcCredentials, HostContext, Outcome, Provisioner } from '../provisioner/provisioner.ts';
 import type { Store } from '../store/store.ts';
 import { unreachable } from '../core/errors.ts';

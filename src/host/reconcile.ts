@@ -3,7 +3,7 @@ import { HOST_FINALIZER, detachRequest, isPaused } from '../api/annotations.ts';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import { type ObjectKey, keyOf, keyText } from '../api/meta.ts';
 import { BARE_METAL_HOST, EVENT } from '../api/resources.ts';
-import { readHardwareData, releaseHardwareData } from '../controllers/hardwaredata.ts';
+import { readHardwareData, releaseHardwareData } from './hardware-data.ts';
 import { type Clock, kubeTime } from '../core/clock.ts';
 import { errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
