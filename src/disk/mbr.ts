@@ -102,6 +102,17 @@ export function resizeProtectiveMbr(sector0: Uint8Array, diskSectors: number): U
   const out = sector0.slice();
   if (only === undefined || other !== undefined || only.type !== PROTECTIVE) return out;
   const view = new DataView(out.buffer, TABLE + (only.number - 1) * ENTRY, ENTRY);
+  setEndChs(view, diskSectors - 1);
   view.setUint32(12, Math.min(diskSectors - only.firstLba, 0xffffffff), true);
   return out;
+}
+
+/** CHS of the last sector with 255 heads and 63 sectors, or FF FF FF when it has none (UEFI table 5.4). */
+function setEndChs(view: DataView, lba: number): void {
+  const cylinder = Math.floor(lba / (255 * 63));
+  const fits = cylinder <= 1023;
+  const sector = (lba % 63) + 1;
+  view.setUint8(5, fits ? Math.floor((lba % (255 * 63)) / 63) : 0xff);
+  view.setUint8(6, fits ? sector | ((cylinder >>> 2) & 0xc0) : 0xff);
+  view.setUint8(7, fits ? cylinder & 0xff : 0xff);
 }

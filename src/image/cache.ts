@@ -206,6 +206,8 @@ export class ImageCache {
     let entry = this.#open.get(digest);
     if (entry === undefined) {
       entry = { image: PackedImage.open(this.#dir.imageDir(digest), digest), usedAt: now };
+      // Awaited below; until then a failure must not count as unhandled.
+      entry.image.catch(() => {});
       this.#open.set(digest, entry);
       this.#closeOldest();
       await this.#dir.touch(digest, this.#clock.now()).catch(() => {});

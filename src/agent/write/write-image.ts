@@ -7,7 +7,7 @@ import { imageErrors } from '../../image/errors.ts';
 import { sha256Hex } from '../../image/frame-codec.ts';
 import type { ImageManifest } from '../../image/manifest-types.ts';
 import { frameLength, parseManifest } from '../../image/manifest.ts';
-import type { BlockDevice } from './block-device.ts';
+import { type BlockDevice, readBytes } from './block-device.ts';
 import { writeErrors } from './errors.ts';
 import { type FetchDoors, type FetchFrame, fetchRaw } from './frame-fetcher.ts';
 import { type Job, padTo, planWrite, probeFrames, rangeOf, type WritePlan } from './plan.ts';
@@ -103,14 +103,14 @@ class Writer {
     const { signal } = this.#o;
     this.#report('looking at what is on the disk');
     // Frame 0 is fetched before the first write: an image that cannot fit this disk leaves it as it is.
-    const first = await this.#obtain(0, signal);
+    const first = (await this.#fromDisk(0)) ?? (await this.#obtain(0, signal));
     if (first !== undefined) checkSectorSize(first, this.#device);
     this.#resume = await this.#foundEarlierWrite();
     await this.#clearEdges();
     await runJobs(this.#plan.jobs, this.#o.concurrency ?? 4, signal, (job, s) => this.#job(job, s));
     await this.#device.flush();
     for (const index of this.#plan.ends) {
-      await this.#end(index, index === 0 ? first : await this.#obtain(index, signal));
+      await this.#end(index, index === 0 ? first : undefined);
     }
     for (const index of this.#plan.ends) await this.#verify(index);
     this.#report('verifying');
@@ -124,6 +124,12 @@ class Writer {
     const { raw, fetched } = await fetchRaw(this.#m, index, this.#fetch, signal);
     this.#sum.bytesFetched += fetched;
     return raw;
+  }
+
+  /** Raw bytes of a data frame, when the disk has exactly them: a write that was finished before needs no server. */
+  async #fromDisk(index: number): Promise<Uint8Array | undefined> {
+    if (this.#m.frames[index]?.kind !== 'data' || !(await this.#isOnDisk(index))) return undefined;
+    return readBytes(this.#device, index * this.#m.frameBytes, frameLength(this.#m, index));
   }
 
   async #foundEarlierWrite(): Promise<boolean> {
@@ -177,7 +183,8 @@ class Writer {
     const onLie = (at: number) => this.#o.log.warn('the disk said it zeroed a range and did not', { position: at });
     const doors = { signal, random: this.#o.random, onLie };
     const padded = padTo(this.#device.sectorBytes, length);
-    this.#sum.bytesWritten += await makeZero(this.#device, position, padded, doors);
+    const written = await makeZero(this.#device, position, padded, doors);
+    this.#sum.bytesWritten += written;
     this.#sum.framesZeroed += count;
   }
 
@@ -193,10 +200,13 @@ class Writer {
     this.#sum.bytesWritten += length;
   }
 
-  async #end(index: number, raw: Uint8Array | undefined): Promise<void> {
-    this.#o.signal.throwIfAborted();
-    if (raw === undefined) await this.#zero(index, 1, this.#o.signal);
-    else await this.#put(index, raw);
+  /** @param held the raw bytes, when they are in memory already */
+  async #end(index: number, held: Uint8Array | undefined): Promise<void> {
+    const { signal } = this.#o;
+    signal.throwIfAborted();
+    if (this.#m.frames[index]?.kind !== 'data') await this.#zero(index, 1, signal);
+    else if (held === undefined && this.#resume && (await this.#isOnDisk(index))) this.#sum.framesResumed++;
+    else await this.#put(index, held ?? (await this.#obtain(index, signal)));
     await this.#device.flush();
     this.#bytesDone += frameLength(this.#m, index);
     this.#report('writing image');
