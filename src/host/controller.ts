@@ -100,6 +100,7 @@ async function watchHosts(store: Store, index: HostIndex, queue: WorkQueue, sign
     if (event.type === 'deleted') {
       index.remove(keyOf(event.object));
       seen.delete(key);
+      for (const rival of index.rivalsOf(event.object.spec.bootMACAddress)) queue.add(keyText(rival));
       continue;
     }
     index.observe(event.object);

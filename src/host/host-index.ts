@@ -64,6 +64,14 @@ export class HostIndex {
     return owner === undefined ? undefined : keyText(owner.key);
   }
 
+  /** Hosts with this boot MAC: when one of them goes, the others may be registered. */
+  rivalsOf(bootMac: string | undefined): ObjectKey[] {
+    const wanted = isMac(bootMac ?? '') ? normalizeMac(bootMac ?? '') : undefined;
+    return wanted === undefined
+      ? []
+      : [...this.#entries.values()].filter((e) => e.bootMac === wanted).map((e) => e.key);
+  }
+
   /** Takes one of `limit` slots for `key`, until `settle`. */
   takeSlot(key: ObjectKey, limit: number): boolean {
     const name = keyText(key);

@@ -14,7 +14,7 @@ import { type Pass, type Verdict, emit, fail, failedIn, failureText, unfinished 
 import { managePower } from './power.ts';
 import { clearSettings, settingsDiffer } from './profiles.ts';
 import { clearError } from './status.ts';
-import { MISSING_CONFIG_MS, STEADY_POLL_MS } from './timers.ts';
+import { MISSING_CONFIG_MS } from './timers.ts';
 
 const cleaningOf = (pass: Pass) => pass.host.spec.automatedCleaningMode ?? 'metadata';
 
@@ -32,11 +32,9 @@ export function* available(pass: Pass): Steps<Verdict> {
     if (failedIn(pass, 'provisioning error')) clearError(status);
     return yield* managePower(pass);
   }
-  if (exhausted(pass)) return { kind: 'continue', requeueMs: STEADY_POLL_MS };
-  const refused = refuseSpec(pass);
-  if (refused !== undefined) return refused;
+  if (exhausted(pass) || refuseSpec(pass)) return yield* managePower(pass);
   const data = yield* ask('config-data', undefined);
-  if (!data.ok) return dataNotReady(pass, data.problem);
+  if (!data.ok) return yield* dataNotReady(pass, data.problem);
   if (status.errorType !== undefined) clearError(status);
   return { kind: 'move', to: 'provisioning' };
 }
@@ -69,11 +67,11 @@ function exhausted(pass: Pass): boolean {
 }
 
 /** Things that can be seen to be impossible before the machine is touched. */
-function refuseSpec(pass: Pass): Verdict | undefined {
+function refuseSpec(pass: Pass): boolean {
   const { host } = pass;
-  const refuse = (code: Parameters<typeof hostErrors.make>[0], message: string): Verdict => {
+  const refuse = (code: Parameters<typeof hostErrors.make>[0], message: string): boolean => {
     recordOnce(pass, failureText(hostErrors.make(code, message)));
-    return { kind: 'continue', requeueMs: STEADY_POLL_MS };
+    return true;
   };
   const method = customMethod(host);
   if (method !== undefined) {
@@ -87,7 +85,7 @@ function refuseSpec(pass: Pass): Verdict | undefined {
   if (!oci && (image?.checksum ?? '').trim() === '') {
     return refuse('HOST_IMAGE_INVALID', `spec.image.checksum is required for image ${image?.url}`);
   }
-  return undefined;
+  return false;
 }
 
 function recordOnce(pass: Pass, message: string): void {
@@ -96,16 +94,18 @@ function recordOnce(pass: Pass, message: string): void {
 }
 
 /** Missing data is waited for, wrong data is an error of the person who wrote it; no disk is touched for either. */
-function dataNotReady(pass: Pass, problem: ConfigProblem): Verdict {
-  if (problem.kind === 'pending') return waitForData(pass, problem);
-  pass.notes.push({ metric: 'config-data', field: problem.field });
-  recordOnce(pass, failureText(hostErrors.make('HOST_CONFIG_INVALID', problem.message)));
-  return { kind: 'continue', requeueMs: STEADY_POLL_MS };
+function* dataNotReady(pass: Pass, problem: ConfigProblem): Steps<Verdict> {
+  const wait = waitForData(pass, problem);
+  if (problem.kind === 'invalid') {
+    recordOnce(pass, failureText(hostErrors.make('HOST_CONFIG_INVALID', problem.message)));
+  }
+  const power = yield* managePower(pass);
+  return power.kind === 'continue' ? wait : power;
 }
 
 function waitForData(pass: Pass, problem: ConfigProblem): Verdict {
   pass.notes.push({ metric: 'config-data', field: problem.field });
-  pass.waiting = problem.message;
+  pass.waiting = failureText(hostErrors.make('HOST_CONFIG_PENDING', problem.message));
   return { kind: 'continue', requeueMs: MISSING_CONFIG_MS };
 }
 

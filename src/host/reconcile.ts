@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { HOST_FINALIZER, detachRequest, isPaused } from '../api/annotations.ts';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import { type ObjectKey, keyOf, keyText } from '../api/meta.ts';
+import { inspectionDisabled } from '../api/predicates.ts';
 import { BARE_METAL_HOST, EVENT } from '../api/resources.ts';
 import { readHardwareData, releaseHardwareData } from './hardware-data.ts';
 import { type Clock, kubeTime } from '../core/clock.ts';
@@ -66,7 +67,7 @@ export async function reconcileHost(doors: HostDoors, key: ObjectKey, signal: Ab
 /** Writes what has to be there before the lifecycle runs; undefined when nothing was missing. */
 async function takeIn(doors: HostDoors, host: BareMetalHost): Promise<PassResult | undefined> {
   const { store, clock } = doors;
-  const data = await readHardwareData(store, host);
+  const data = usesHardwareData(host) ? await readHardwareData(store, host) : undefined;
   const leaving = host.metadata.deletionTimestamp !== undefined;
   if (leaving && data !== undefined) await releaseHardwareData(store, data);
   const step = intake(host, data?.spec.hardware, clock.now());
@@ -84,6 +85,16 @@ async function takeIn(doors: HostDoors, host: BareMetalHost): Promise<PassResult
   }
   await publish(doors, host, step.events);
   return step.kind === 'refused' ? NOTHING : AT_ONCE;
+}
+
+/** Saves a request in the many passes that cannot learn anything from HardwareData. */
+function usesHardwareData(host: BareMetalHost): boolean {
+  return (
+    host.metadata.deletionTimestamp !== undefined ||
+    host.status?.hardware === undefined ||
+    (host.spec.architecture ?? '') === '' ||
+    inspectionDisabled(host)
+  );
 }
 
 function conditional(patch: Record<string, unknown>, host: BareMetalHost): Record<string, unknown> {

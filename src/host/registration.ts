@@ -1,3 +1,4 @@
+import type { CredentialsStatus } from '../api/baremetalhost.ts';
 import { inspectionDisabled, usesLibvirt } from '../api/predicates.ts';
 import { errorText } from '../core/errors.ts';
 import { isMac } from '../wire/mac.ts';
@@ -36,6 +37,7 @@ export function* ensureRegistered(pass: Pass): Steps<Verdict | undefined> {
   if (bootMacProblem !== undefined) return bootMacProblem;
 
   const credentialsChanged = !sameCredentials(status.triedCredentials, credentials);
+  if (credentialsChanged) yield* leaveUntriedSecret(pass, credentials);
   status.triedCredentials = credentials;
   const outcome = yield* ask('register', { restart: failedIn(pass, 'registration error'), credentialsChanged });
   if (outcome.kind === 'failed') {
@@ -61,6 +63,14 @@ function rememberId(pass: Pass, id: string): void {
   if (provisioning.ID !== '') return;
   provisioning.ID = id;
   emit(pass, 'Registered', 'Registered new host');
+}
+
+/** A Secret that was claimed but never worked is given up when another one is named. */
+function* leaveUntriedSecret(pass: Pass, next: CredentialsStatus): Steps<void> {
+  const { triedCredentials, goodCredentials } = pass.status;
+  const tried = triedCredentials?.credentials?.name;
+  if (tried === undefined || tried === next.credentials?.name || tried === goodCredentials?.credentials?.name) return;
+  yield* ask('release-secret', { name: tried });
 }
 
 function matchProfile(pass: Pass): Verdict | undefined {
