@@ -1,35 +1,7 @@
-import { diskErrors } from './errors.ts';
+import type { DiskFacts } from '../agent-protocol/messages.ts';
+import type { RootDeviceHints } from '../api/hardware.ts';
 import type { IngotError } from '../core/errors.ts';
-
-/** What is known of one disk. The inspection result's `DiskFacts` fits. */
-export interface Disk {
-  /** `/dev/vda` */
-  name: string;
-  byPath?: string;
-  sizeBytes: number;
-  rotational: boolean;
-  model?: string;
-  vendor?: string;
-  serial?: string;
-  wwn?: string;
-  wwnWithExtension?: string;
-  wwnVendorExtension?: string;
-  hctl?: string;
-}
-
-/** `spec.rootDeviceHints` (metal3.io/v1alpha1). */
-export interface DiskHints {
-  deviceName?: string;
-  hctl?: string;
-  model?: string;
-  vendor?: string;
-  serialNumber?: string;
-  minSizeGigabytes?: number;
-  wwn?: string;
-  wwnWithExtension?: string;
-  wwnVendorExtension?: string;
-  rotational?: boolean;
-}
+import { diskErrors } from './errors.ts';
 
 export interface DiskRefusal {
   disk: string;
@@ -37,9 +9,7 @@ export interface DiskRefusal {
   reason: string;
 }
 
-export type DiskChoice<D extends Disk> =
-  | { ok: true; disk: D }
-  | { ok: false; error: IngotError; refusals: DiskRefusal[] };
+export type DiskChoice = { ok: true; disk: DiskFacts } | { ok: false; error: IngotError; refusals: DiskRefusal[] };
 
 /** Without hints a disk must have this much: smaller ones are boot sticks and virtual media. */
 const MIN_ROOT_BYTES = 4 * 2 ** 30;
@@ -48,16 +18,16 @@ const GIB = 2 ** 30;
 const normal = (text: string | undefined) => (text ?? '').trim().toLowerCase();
 
 /** Each rule says why a disk does not fit, or undefined when it does. */
-type Rule = (disk: Disk) => string | undefined;
+type Rule = (disk: DiskFacts) => string | undefined;
 
 const said = (what: string, value: string | undefined) =>
   value === undefined || value === '' ? `it has no ${what}` : `${what} is "${value}"`;
 
-function equalRule(what: string, wanted: string, get: (d: Disk) => string | undefined): Rule {
+function equalRule(what: string, wanted: string, get: (d: DiskFacts) => string | undefined): Rule {
   return (d) => (normal(get(d)) === normal(wanted) ? undefined : said(what, get(d)));
 }
 
-function containsRule(what: string, wanted: string, get: (d: Disk) => string | undefined): Rule {
+function containsRule(what: string, wanted: string, get: (d: DiskFacts) => string | undefined): Rule {
   return (d) => (normal(get(d)).includes(normal(wanted)) ? undefined : said(what, get(d)));
 }
 
@@ -77,7 +47,7 @@ const rotationalRule =
   (d) =>
     d.rotational === wanted ? undefined : `it is ${d.rotational ? '' : 'not '}rotational`;
 
-function rulesOf(h: DiskHints): Rule[] {
+function rulesOf(h: RootDeviceHints): Rule[] {
   const rules: Rule[] = [];
   const text = (value: string | undefined, make: (wanted: string) => Rule) => {
     if (value !== undefined && value.trim() !== '') rules.push(make(value));
@@ -100,7 +70,7 @@ function rulesOf(h: DiskHints): Rule[] {
  * match; text is compared without case and surrounding blanks. Without: the smallest of at least 4 GiB, ties by name.
  * A refusal (DISK_NO_MATCH) lists the hints and, disk by disk, the first hint that failed.
  */
-export function chooseDisk<D extends Disk>(hints: DiskHints | undefined, disks: readonly D[]): DiskChoice<D> {
+export function chooseDisk(hints: RootDeviceHints | undefined, disks: readonly DiskFacts[]): DiskChoice {
   const rules = rulesOf(hints ?? {});
   if (rules.length === 0) return smallest(disks);
   const refusals: DiskRefusal[] = [];
@@ -112,7 +82,7 @@ export function chooseDisk<D extends Disk>(hints: DiskHints | undefined, disks: 
   return refuse(`no disk matches spec.rootDeviceHints (${hintsText(hints ?? {})})`, refusals);
 }
 
-function firstReason(rules: readonly Rule[], disk: Disk): string | undefined {
+function firstReason(rules: readonly Rule[], disk: DiskFacts): string | undefined {
   for (const rule of rules) {
     const reason = rule(disk);
     if (reason !== undefined) return reason;
@@ -120,7 +90,7 @@ function firstReason(rules: readonly Rule[], disk: Disk): string | undefined {
   return undefined;
 }
 
-function smallest<D extends Disk>(disks: readonly D[]): DiskChoice<D> {
+function smallest(disks: readonly DiskFacts[]): DiskChoice {
   const [best] = disks
     .filter((d) => d.sizeBytes >= MIN_ROOT_BYTES)
     .sort((a, b) => a.sizeBytes - b.sizeBytes || (a.name < b.name ? -1 : 1));
@@ -129,13 +99,13 @@ function smallest<D extends Disk>(disks: readonly D[]): DiskChoice<D> {
   return refuse('no disk of at least 4 GiB, and spec.rootDeviceHints names none', refusals);
 }
 
-function refuse<D extends Disk>(what: string, refusals: DiskRefusal[]): DiskChoice<D> {
+function refuse(what: string, refusals: DiskRefusal[]): DiskChoice {
   const list = refusals.map((r) => `${r.disk}: ${r.reason}`).join('; ');
   const error = diskErrors.make('DISK_NO_MATCH', `${what}: ${list === '' ? 'the host has no disks' : list}`);
   return { ok: false, error, refusals };
 }
 
-function hintsText(hints: DiskHints): string {
+function hintsText(hints: RootDeviceHints): string {
   return Object.entries(hints)
     .filter(([, v]) => v !== undefined && v !== '')
     .map(([k, v]) => `${k}: ${JSON.stringify(v)}`)

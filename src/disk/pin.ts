@@ -1,15 +1,6 @@
+import type { DiskFacts } from '../agent-protocol/messages.ts';
+import type { PinnedDisk } from '../api/hostprogress.ts';
 import { diskErrors } from './errors.ts';
-import type { Disk } from './hints.ts';
-
-/** Identity of the disk decided on; at least one of serial, wwn, byPath. `HostProgress.status.disk` fits. */
-export interface DiskPin {
-  /** Kernel name when it was pinned. For people; never compared. */
-  name: string;
-  serial?: string;
-  wwn?: string;
-  byPath?: string;
-  sizeBytes: number;
-}
 
 const given = (text: string | undefined): text is string => text !== undefined && text.trim() !== '';
 
@@ -17,7 +8,7 @@ const given = (text: string | undefined): text is string => text !== undefined &
  * Takes down what tells this disk from every other.
  * @throws DISK_NO_IDENTITY when it has neither serial, WWN nor by-path link
  */
-export function pinDisk(disk: Disk): DiskPin {
+export function pinDisk(disk: DiskFacts): PinnedDisk {
   if (!given(disk.serial) && !given(disk.wwn) && !given(disk.byPath)) {
     throw diskErrors.make('DISK_NO_IDENTITY', `${disk.name} has no serial number, no WWN and no by-path link`);
   }
@@ -34,7 +25,7 @@ export function pinDisk(disk: Disk): DiskPin {
  * Is `disk` the pinned one? Serial and WWN decide when they were pinned (a disk may change its slot); the by-path link
  * decides only for disks that have nothing else. The size must always be the same.
  */
-export function matchPin(pin: DiskPin, disk: Disk): { ok: true } | { ok: false; reason: string } {
+export function matchPin(pin: PinnedDisk, disk: DiskFacts): { ok: true } | { ok: false; reason: string } {
   const no = (what: string, want: string | number, got: string | number | undefined) => ({
     ok: false as const,
     reason: `${what} is ${got ?? 'missing'}, pinned was ${want}`,
@@ -54,9 +45,9 @@ export function matchPin(pin: DiskPin, disk: Disk): { ok: true } | { ok: false; 
  * pinned by-path link decides.
  * @throws DISK_PIN_MISMATCH listing every disk's reason
  */
-export function findPinned<D extends Disk>(pin: DiskPin, disks: readonly D[]): D {
+export function findPinned(pin: PinnedDisk, disks: readonly DiskFacts[]): DiskFacts {
   const reasons: string[] = [];
-  const found: D[] = [];
+  const found: DiskFacts[] = [];
   for (const disk of disks) {
     const match = matchPin(pin, disk);
     if (match.ok) found.push(disk);

@@ -137,7 +137,7 @@ describe('disk pin', () => {
     const pin = pinDisk(sda);
     const other = { ...sda, name: '/dev/sdx', byPath: 'elsewhere' };
     assert.equal(findPinned(pin, [other, sda]).name, '/dev/sda');
-    const { byPath: _, ...noPath } = pin;
+    const noPath: PinnedDisk = { name: pin.name, sizeBytes: pin.sizeBytes, serial: 'Z3T0AAAA' };
     assert.throws(() => findPinned(noPath, [other, sda]), /all have its identity/);
   });
 });

@@ -35,7 +35,7 @@ describe('MBR', () => {
       () => addMbrPartition(sector('mbr'), far),
       (e) => diskErrors.is(e, 'DISK_NO_ROOM'),
     );
-    let full = sector('mbr');
+    let full: Uint8Array = sector('mbr');
     for (let i = 0; i < 2; i++)
       full = addMbrPartition(full, { firstLba: 100_000 + i * 10, sectors: 10, type: 0x83 }).sector0;
     const next = { firstLba: 200_000, sectors: 10, type: 0x83 };
