@@ -88,6 +88,10 @@ export interface AgentStatus {
   bootMac?: string;
   ip?: string;
   smbiosUuid?: string;
+  /** What the machine really booted with, whatever was asked for. */
+  firmware?: 'uefi' | 'bios';
+  /** The server's address as this machine reaches it. */
+  serverAddress?: string;
 }
 
 export interface TaskStatus {
@@ -97,7 +101,7 @@ export interface TaskStatus {
   deadline: string;
   state: 'issued' | 'running' | 'succeeded' | 'failed';
   finishedAt?: string;
-  error?: { code: string; message: string };
+  error?: { code: string; message: string; retry?: boolean };
 }
 
 /** Identity of one disk; at least one of serial, wwn and byPath is set (architecture, principle 7). */

@@ -9,11 +9,17 @@ import type { HardwareDetails, RootDeviceHints } from '../api/hardware.ts';
 export interface Provisioner {
   /** Verifies BMC access and reads power. `id` is stable for the host's life. Credentials changed → verify again. */
   register(host: HostContext, options: { restart: boolean; credentialsChanged: boolean }): Promise<Outcome<Registered>>;
-  inspect(host: HostContext, options: { restart: boolean; force: boolean }): Promise<Outcome<{ details: HardwareDetails }>>;
+  inspect(
+    host: HostContext,
+    options: { restart: boolean; force: boolean },
+  ): Promise<Outcome<{ details: HardwareDetails }>>;
   /** Manual cleaning (RAID, firmware). */
   prepare(host: HostContext, options: { restart: boolean }): Promise<Outcome<object>>;
   provision(host: HostContext, options: ProvisionRequest): Promise<Outcome<object>>;
-  deprovision(host: HostContext, options: { restart: boolean; cleaning: 'metadata' | 'disabled' }): Promise<Outcome<object>>;
+  deprovision(
+    host: HostContext,
+    options: { restart: boolean; cleaning: 'metadata' | 'disabled' },
+  ): Promise<Outcome<object>>;
   /** Tells the engine that this host runs something and must not be touched (provisioned, externally provisioned). */
   adopt(host: HostContext): Promise<Outcome<object>>;
   /** Forgets the host: sessions closed, boot intent none, HostProgress left to garbage collection. Touches no machine. */

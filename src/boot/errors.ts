@@ -1,0 +1,24 @@
+import { defineErrors } from '../core/errors.ts';
+
+export const bootErrors = defineErrors({
+  BOOT_URL_EXPIRED: {
+    blame: 'machine',
+    retry: false,
+    hint: 'the machine used an old boot script; it gets a fresh one when it boots again',
+  },
+  BOOT_URL_INVALID: {
+    blame: 'peer',
+    retry: false,
+    hint: 'boot URLs are made by the server and cannot be typed or shared',
+  },
+  BOOT_LOADER_MISSING: {
+    blame: 'user',
+    retry: false,
+    hint: 'install the ipxe package or point --ipxe at a folder with its binaries',
+  },
+  BOOT_RAMDISK_MISSING: {
+    blame: 'user',
+    retry: false,
+    hint: 'build it with images/ramdisk or point --ramdisk at a folder with vmlinuz and ramdisk.zst',
+  },
+});

@@ -1,0 +1,173 @@
+import type { RegisterReply, RegisterRequest, ResultMessage } from '../agent-protocol/messages.ts';
+import type { AgentStatus, HostProgressStatus } from '../api/hostprogress.ts';
+import { type ObjectKey, keyOf, keyText } from '../api/meta.ts';
+import type { ProgressBook } from '../boot/progress-book.ts';
+import type { Timeline } from '../boot/timeline.ts';
+import { type AgentTokens, sessionKeyHost } from '../boot/tokens.ts';
+import { type Clock, kubeTime } from '../core/clock.ts';
+import { isMac, normalizeMac } from '../wire/mac.ts';
+import { provisionerErrors } from './errors.ts';
+import { RateMeter } from './rate.ts';
+import type { HostWakeup } from './provisioner.ts';
+import type { TaskBoard } from './task-board.ts';
+
+/** lastSeen is stored at most this often; in between it is only in memory. */
+const SEEN_STORE_MS = 15_000;
+
+export interface AgentDoors {
+  book: ProgressBook;
+  timeline: Timeline;
+  tokens: AgentTokens;
+  board: TaskBoard;
+  clock: Clock;
+  /** 128 random bits as text. */
+  nonce: () => string;
+  wake: HostWakeup;
+}
+
+/** Who is registered, who is alive, and what agents report. The HTTP side is `server/agent-api.ts`. */
+export class AgentSessions {
+  readonly #doors: AgentDoors;
+  readonly #startedMs: number;
+  readonly #rates = new RateMeter();
+  readonly #seen = new Map<string, { nowMs: number; storedMs: number }>();
+
+  constructor(doors: AgentDoors) {
+    this.#doors = doors;
+    this.#startedMs = doors.clock.now();
+  }
+
+  /**
+   * Takes a machine's registration, once per token.
+   * @param ip where the request came from; `serverAddress` where it was received
+   * @throws AGENT_TOKEN_REFUSED
+   */
+  async register(request: RegisterRequest, ip: string, serverAddress: string): Promise<RegisterReply> {
+    const { book, tokens, clock, timeline, wake } = this.#doors;
+    const bootMac = isMac(request.bootMac) ? normalizeMac(request.bootMac) : '';
+    const owner = book.hosts.byMac(bootMac);
+    if (owner.kind !== 'host') throw refused(`no host boots from ${bootMac === '' ? 'that address' : bootMac}`);
+    const key = keyOf(owner.host);
+    const subject = { hostUid: owner.host.metadata.uid ?? '', attempt: book.status(key).attempt ?? 0 };
+    if (!tokens.checkBootToken(request.token, subject, bootMac)) {
+      timeline.add(key, { source: 'agent', kind: 'agent-refused', text: `refused an agent from ${ip}: wrong token` });
+      throw refused('the token is not the one of the current attempt');
+    }
+    const agent: AgentStatus = {
+      attempt: subject.attempt,
+      registeredAt: kubeTime(clock.now()),
+      lastSeen: kubeTime(clock.now()),
+      nonce: this.#doors.nonce(),
+      bootMac,
+      ip,
+      firmware: request.firmware,
+      serverAddress,
+      ...(request.smbios.uuid === undefined ? {} : { smbiosUuid: request.smbios.uuid }),
+    };
+    await book.update(key, (status) => this.#admit(key, status, agent, ip));
+    this.#seen.set(keyText(key), { nowMs: clock.now(), storedMs: clock.now() });
+    timeline.add(key, { source: 'agent', kind: 'agent-registered', text: registeredText(request, ip) });
+    wake(key);
+    return {
+      sessionKey: tokens.sessionKey(key, subject, agent.nonce),
+      serverTimeMs: clock.now(),
+      host: { ...key, uid: subject.hostUid },
+      attempt: subject.attempt,
+    };
+  }
+
+  /** Decided inside the durable update, so that two requests with one token cannot both win. */
+  #admit(key: ObjectKey, status: HostProgressStatus, agent: AgentStatus, ip: string) {
+    const reason =
+      status.attempt !== agent.attempt || status.boot?.intent !== 'ramdisk'
+        ? 'this boot is not awaited any more'
+        : status.agent?.attempt === agent.attempt
+          ? 'the token was used before'
+          : undefined;
+    if (reason === undefined) return { agent, ramdiskBoot: undefined, wait: undefined };
+    this.#doors.timeline.add(key, {
+      source: 'agent',
+      kind: 'agent-refused',
+      text: `refused an agent from ${ip}: ${reason}`,
+    });
+    throw refused(reason);
+  }
+
+  /** The host whose agent holds this session key; notes that it was seen. @throws AGENT_SESSION_INVALID */
+  authenticate(sessionKey: string): ObjectKey {
+    const { book, tokens } = this.#doors;
+    const key = sessionKeyHost(sessionKey);
+    const host = key === undefined ? undefined : book.hosts.get(keyText(key));
+    const agent = key === undefined ? undefined : book.status(key).agent;
+    if (key === undefined || host === undefined || agent === undefined) throw sessionOver();
+    const subject = { hostUid: host.metadata.uid ?? '', attempt: agent.attempt };
+    if (!tokens.checkSessionKey(sessionKey, key, subject, agent.nonce)) throw sessionOver();
+    this.#touch(key, agent);
+    return key;
+  }
+
+  /** How long ago the agent of the current attempt was heard, ms; undefined when there is no such agent. */
+  silentMs(key: ObjectKey): number | undefined {
+    const status = this.#doors.book.status(key);
+    const agent = status.agent;
+    if (agent === undefined || agent.attempt !== status.attempt || status.boot?.intent !== 'ramdisk') return undefined;
+    const seen = this.#seen.get(keyText(key))?.nowMs ?? 0;
+    // An engine that has just started has heard nobody yet: it must not take that for their silence.
+    const last = Math.max(seen, Date.parse(agent.lastSeen), this.#startedMs);
+    return Math.max(0, this.#doors.clock.now() - last);
+  }
+
+  /** Progress figures of a running task. @returns cancel: the task is not wanted any more */
+  progress(key: ObjectKey, taskId: string, step: string, bytesDone?: number, bytesTotal?: number): boolean {
+    const { book, clock } = this.#doors;
+    const status = book.status(key);
+    if (status.task?.id !== taskId || status.task.finishedAt !== undefined) return true;
+    const figures = this.#rates.take(keyText(key), { atMs: clock.monotonic(), taskId, step, bytesDone, bytesTotal });
+    book.note(key, { ...figures, task: { ...status.task, state: 'running' } });
+    return false;
+  }
+
+  /** A task's result; the same one may come again. */
+  async result(key: ObjectKey, message: ResultMessage): Promise<void> {
+    const { book, board, clock, timeline, wake } = this.#doors;
+    const task = book.status(key).task;
+    if (task?.id !== message.taskId || task.finishedAt !== undefined) return;
+    board.finished(key, message.taskId, message.ok ? message.result : undefined);
+    const finishedAt = kubeTime(clock.now());
+    await book.update(key, (status) => {
+      if (status.task?.id !== message.taskId) return undefined;
+      return message.ok
+        ? { task: { ...status.task, state: 'succeeded', finishedAt } }
+        : { task: { ...status.task, state: 'failed', finishedAt, error: message.error } };
+    });
+    const text = message.ok ? `task ${task.kind} done` : `task ${task.kind} failed: ${message.error.message}`;
+    timeline.add(key, { source: 'agent', kind: message.ok ? 'task-done' : 'task-failed', text });
+    wake(key);
+  }
+
+  forget(key: ObjectKey): void {
+    this.#seen.delete(keyText(key));
+    this.#rates.forget(keyText(key));
+  }
+
+  #touch(key: ObjectKey, agent: AgentStatus): void {
+    const nowMs = this.#doors.clock.now();
+    const storedMs = this.#seen.get(keyText(key))?.storedMs ?? 0;
+    const store = nowMs - storedMs >= SEEN_STORE_MS;
+    this.#seen.set(keyText(key), { nowMs, storedMs: store ? nowMs : storedMs });
+    if (store) this.#doors.book.note(key, { agent: { ...agent, lastSeen: kubeTime(nowMs) } });
+  }
+}
+
+function registeredText(request: RegisterRequest, ip: string): string {
+  const made = [request.smbios.manufacturer, request.smbios.product].filter((t) => t !== undefined).join(' ');
+  return `agent ${request.agentVersion} registered from ${ip}${made === '' ? '' : ` (${made})`}, ${request.firmware}, up ${Math.round(request.uptimeSeconds)} s`;
+}
+
+function refused(reason: string): Error {
+  return provisionerErrors.make('AGENT_TOKEN_REFUSED', `registration refused: ${reason}`);
+}
+
+function sessionOver(): Error {
+  return provisionerErrors.make('AGENT_SESSION_INVALID', 'this session is not known or is over');
+}

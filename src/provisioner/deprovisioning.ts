@@ -1,0 +1,32 @@
+import { cleanStep } from './cleaning.ts';
+import { Machine } from './machine.ts';
+import type { OperationTable } from './operation.ts';
+
+/** What ran here is given up: its disks are wiped in the ramdisk, or the machine is only switched off. */
+export function deprovisioning(cleaning: 'metadata' | 'disabled'): OperationTable {
+  return {
+    kind: 'deprovision',
+    phase: 'deprovisioning',
+    steps: [
+      cleanStep(() => cleaning === 'disabled'),
+      {
+        name: 'power-off',
+        text: 'powering off',
+        agent: false,
+        // After cleaning the agent stays: the next provisioning then begins at once.
+        skip: () => cleaning === 'metadata',
+        run: async (run) => {
+          await run.update({ boot: { intent: 'none', since: new Date(run.now).toISOString() }, agent: undefined });
+          await new Machine(run).off();
+          return { kind: 'next' };
+        },
+      },
+      {
+        name: 'release-disk',
+        text: 'releasing the disk',
+        agent: false,
+        run: () => Promise.resolve({ kind: 'next', patch: { disk: undefined, image: undefined } }),
+      },
+    ],
+  };
+}

@@ -1,0 +1,105 @@
+import type { Image } from '../api/baremetalhost.ts';
+import type { HostProgressStatus } from '../api/hostprogress.ts';
+import type { ObjectKey } from '../api/meta.ts';
+import type { Bmc } from '../bmc/bmc.ts';
+import type { ProgressBook } from '../boot/progress-book.ts';
+import type { Timeline } from '../boot/timeline.ts';
+import type { UrlSigner } from '../boot/url-signing.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import type { ImageManifest } from '../image/manifest-types.ts';
+import type { AgentSessions } from './agent-sessions.ts';
+import type { HostContext, HostWakeup } from './provisioner.ts';
+import type { TaskBoard } from './task-board.ts';
+
+/** One open BMC per host. `bmc/pool.ts` through the composition; a fake in tests. */
+export interface BmcSource {
+  /** @throws errors of `bmcErrors`: address not understood, scheme unsupported */
+  get(host: HostContext): Promise<Bmc>;
+  release(key: ObjectKey): Promise<void>;
+}
+
+export interface PreparedImage {
+  digest: string;
+  manifest: ImageManifest;
+}
+
+export interface ImageProgress {
+  /** downloading, verifying, converting */
+  step: string;
+  bytesDone: number;
+  bytesTotal?: number;
+}
+
+/** Fetches, checks and converts. `image/` through the composition. */
+export interface ImageSource {
+  /** @throws errors of `imageErrors` */
+  prepare(
+    image: Image,
+    options: { signal: AbortSignal; onProgress: (progress: ImageProgress) => void },
+  ): Promise<PreparedImage>;
+}
+
+/** How long things may take. Defaults suit real servers; tests and labs shorten them. */
+export interface Limits {
+  /** From power on to the agent's registration. Large servers take minutes to get through their self test. */
+  agentBootMs: number;
+  /** Boots into the ramdisk that one operation may use. */
+  boots: number;
+  /** An agent not heard for this long is looked at: is the machine still on? */
+  agentSuspectMs: number;
+  /** An agent not heard for this long is lost. */
+  agentLostMs: number;
+  inspectMs: number;
+  cleanMs: number;
+  finishMs: number;
+  /** Least time for a write; large images get more. */
+  writeMs: number;
+  /** A write slower than this is given up. */
+  writeBytesPerSecond: number;
+  /** Times that a task may be issued again after a failure worth retrying. */
+  taskRetries: number;
+  /** One exchange with a BMC, with all its retries and the read-back. */
+  bmcMs: number;
+  /** A BMC that does not answer for this long is a failure. */
+  bmcTroubleMs: number;
+  softOffMs: number;
+  imageUrlMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  agentBootMs: 900_000,
+  boots: 3,
+  agentSuspectMs: 15_000,
+  agentLostMs: 90_000,
+  inspectMs: 300_000,
+  cleanMs: 900_000,
+  finishMs: 300_000,
+  writeMs: 1_800_000,
+  writeBytesPerSecond: 1 << 20,
+  taskRetries: 3,
+  bmcMs: 90_000,
+  bmcTroubleMs: 60_000,
+  softOffMs: 180_000,
+  imageUrlMs: 24 * 3600_000,
+};
+
+export interface ProvisionerDoors {
+  book: ProgressBook;
+  timeline: Timeline;
+  sessions: AgentSessions;
+  board: TaskBoard;
+  bmcs: BmcSource;
+  images: ImageSource;
+  signer: UrlSigner;
+  clock: Clock;
+  log: Logger;
+  /** A random name for one operation. */
+  uuid: () => string;
+  wake: HostWakeup;
+  limits: Limits;
+  /** `http://10.77.0.1:8080`, as this host reaches the server. */
+  httpBase: (status: HostProgressStatus) => string;
+  /** Aborts when the engine stops. */
+  signal: AbortSignal;
+}

@@ -1,0 +1,54 @@
+import { defineErrors } from '../core/errors.ts';
+
+export const provisionerErrors = defineErrors({
+  AGENT_TOKEN_REFUSED: {
+    blame: 'machine',
+    retry: false,
+    hint: 'a token works once, for the machine and the boot it was made for; the next network boot gets a new one',
+  },
+  AGENT_SESSION_INVALID: {
+    blame: 'machine',
+    retry: false,
+    hint: 'the session is over; the machine gets a new one when it boots the ramdisk again',
+  },
+  AGENT_NOT_REGISTERED: {
+    blame: 'machine',
+    retry: true,
+    hint: 'see with `ingot explain HOST` how far the network boot got',
+  },
+  AGENT_TASK_TIMEOUT: {
+    blame: 'machine',
+    retry: true,
+    hint: 'read the agent’s log with `ingot logs HOST`',
+  },
+  PROVISION_NO_CREDENTIALS: {
+    blame: 'user',
+    retry: false,
+    hint: 'create the Secret that spec.bmc.credentialsName names',
+  },
+  PROVISION_NO_BOOT_MAC: {
+    blame: 'user',
+    retry: false,
+    hint: 'set spec.bootMACAddress to the address the machine boots from',
+  },
+  PROVISION_NO_DISK: {
+    blame: 'user',
+    retry: false,
+    hint: 'correct spec.rootDeviceHints; the disks the machine has are in its HardwareData',
+  },
+  PROVISION_IMAGE_TOO_LARGE: {
+    blame: 'user',
+    retry: false,
+    hint: 'use a smaller image or point spec.rootDeviceHints at a larger disk',
+  },
+  PROVISION_CLEAN_UNPROVEN: {
+    blame: 'machine',
+    retry: true,
+    hint: 'the disk did not read back as wiped; look at its health',
+  },
+  PROVISION_UNSUPPORTED: {
+    blame: 'user',
+    retry: false,
+    hint: 'remove the named field',
+  },
+});

@@ -1,0 +1,80 @@
+import type { Image } from '../api/baremetalhost.ts';
+import { keyText } from '../api/meta.ts';
+import { IngotError, errorCode, errorText } from '../core/errors.ts';
+import type { ImageProgress, PreparedImage, ProvisionerDoors } from './doors.ts';
+import { RateMeter } from './rate.ts';
+import type { Run } from './run.ts';
+
+export type ImageState =
+  | { kind: 'working' }
+  | { kind: 'ready'; image: PreparedImage }
+  | { kind: 'failed'; code: string; message: string };
+
+interface Job {
+  state: ImageState;
+  progress: ImageProgress;
+  waiting: Map<string, { namespace: string; name: string }>;
+}
+
+/**
+ * Preparing images in the background while machines boot. Only work in flight is kept here: what was prepared is in the
+ * image cache, so an engine started anew asks again and gets it at once.
+ */
+export class ImageJobs {
+  readonly #doors: Pick<ProvisionerDoors, 'images' | 'wake' | 'signal' | 'log'>;
+  readonly #jobs = new Map<string, Job>();
+  readonly #rates = new RateMeter();
+
+  constructor(doors: Pick<ProvisionerDoors, 'images' | 'wake' | 'signal' | 'log'>) {
+    this.#doors = doors;
+  }
+
+  /** Starts the work when nobody has, and says how it stands. The host is woken when that changes. */
+  ask(run: Run, image: Image): ImageState {
+    const id = JSON.stringify([image.url, image.checksum, image.checksumType, image.format]);
+    let job = this.#jobs.get(id);
+    if (job === undefined) {
+      job = { state: { kind: 'working' }, progress: { step: 'downloading', bytesDone: 0 }, waiting: new Map() };
+      this.#jobs.set(id, job);
+      this.#start(id, job, image);
+    }
+    if (job.state.kind === 'working') job.waiting.set(keyText(run.key), run.key);
+    // An answer is told once to everybody who waited; who asks later gets a new one, from the cache or by a new try.
+    else this.#forget(id, job, keyText(run.key));
+    return job.state;
+  }
+
+  /** Shows the figures of the work a host waits for. */
+  show(run: Run, image: Image): void {
+    const id = JSON.stringify([image.url, image.checksum, image.checksumType, image.format]);
+    const job = this.#jobs.get(id);
+    if (job === undefined) return;
+    const { step, bytesDone, bytesTotal } = job.progress;
+    const sample = { atMs: run.doors.clock.monotonic(), taskId: id, step: `${step} the image`, bytesDone, bytesTotal };
+    run.doors.book.note(run.key, this.#rates.take(run.name, sample));
+  }
+
+  #forget(id: string, job: Job, host: string): void {
+    job.waiting.delete(host);
+    if (job.waiting.size === 0) this.#jobs.delete(id);
+  }
+
+  #start(id: string, job: Job, image: Image): void {
+    const onProgress = (progress: ImageProgress) => void (job.progress = progress);
+    this.#doors.images
+      .prepare(image, { signal: this.#doors.signal, onProgress })
+      .then(
+        (prepared): ImageState => ({ kind: 'ready', image: prepared }),
+        (error: unknown): ImageState => ({
+          kind: 'failed',
+          code: errorCode(error),
+          message: error instanceof IngotError ? error.message : errorText(error),
+        }),
+      )
+      .then((state) => {
+        job.state = state;
+        for (const host of job.waiting.values()) this.#doors.wake(host);
+      })
+      .catch((error: unknown) => this.#doors.log.error('preparing an image ended badly', { error: errorText(error) }));
+  }
+}

@@ -1,0 +1,130 @@
+import type { InspectResult } from '../agent-protocol/messages.ts';
+import { kubeTime } from '../core/clock.ts';
+import { Deadline } from '../core/deadline.ts';
+import { IngotError } from '../core/errors.ts';
+import { deprovisioning } from './deprovisioning.ts';
+import type { ProvisionerDoors } from './doors.ts';
+import { ImageJobs } from './image-jobs.ts';
+import { inspection } from './inspection.ts';
+import { Machine } from './machine.ts';
+import { runOperation, troubled } from './operation.ts';
+import { powerOff, powerOn, setIntent } from './power.ts';
+import type { HostContext, Outcome, ProvisionRequest, Provisioner, Registered } from './provisioner.ts';
+import { provisionIdentity, provisioning } from './provisioning.ts';
+import { Run } from './run.ts';
+
+/** The provisioner of real machines: BMC, network boot and agent. */
+export class NativeProvisioner implements Provisioner {
+  readonly #doors: ProvisionerDoors;
+  readonly #images: ImageJobs;
+
+  constructor(doors: ProvisionerDoors) {
+    this.#doors = doors;
+    this.#images = new ImageJobs(doors);
+  }
+
+  async register(context: HostContext): Promise<Outcome<Registered>> {
+    const run = new Run(this.#doors, context);
+    const { clock, limits, bmcs } = this.#doors;
+    try {
+      using deadline = new Deadline(clock, 'the BMC to accept the credentials', limits.bmcMs, context.signal);
+      const bmc = await bmcs.get(context);
+      const info = await bmc.verify(deadline.signal);
+      const poweredOn = (await bmc.powerState(deadline.signal)) === 'on';
+      const suite = info.cipherSuite === undefined ? {} : { cipherSuite: info.cipherSuite };
+      await run.update({ bmc: { ...suite, poweredOn, lastContact: kubeTime(run.now) } });
+      run.see('bmc', 'bmc-verified', `BMC answers with these credentials (${info.protocol})`);
+      return { kind: 'done', id: run.host.metadata.uid ?? run.name, poweredOn };
+    } catch (error) {
+      return failure(run, error);
+    }
+  }
+
+  async inspect(
+    context: HostContext,
+    options: { restart: boolean; force: boolean },
+  ): Promise<Outcome<{ details: InspectResult['hardware'] }>> {
+    const run = new Run(this.#doors, context);
+    let found: InspectResult | undefined;
+    const table = inspection((result) => (found = result));
+    const outcome = await runOperation(run, table, 'inspect', options.force && run.operation !== undefined);
+    if (outcome.kind !== 'done') return outcome;
+    // Only a call that heard the agent's answer itself may say done.
+    if (found === undefined) return { kind: 'continue', requeueMs: 0, dirty: false };
+    return { kind: 'done', details: found.hardware };
+  }
+
+  prepare(context: HostContext): Promise<Outcome<object>> {
+    const { raid } = context.host.spec;
+    const volumes = (raid?.hardwareRAIDVolumes?.length ?? 0) + (raid?.softwareRAIDVolumes?.length ?? 0);
+    const wanted = volumes > 0 ? 'spec.raid' : hasFirmwareSettings(context) ? 'spec.firmware' : undefined;
+    if (wanted === undefined) return Promise.resolve({ kind: 'done' });
+    const message = `${wanted} is not supported by this BMC driver`;
+    return Promise.resolve({ kind: 'failed', code: 'PROVISION_UNSUPPORTED', message });
+  }
+
+  provision(context: HostContext, request: ProvisionRequest): Promise<Outcome<object>> {
+    const run = new Run(this.#doors, context);
+    return runOperation(run, provisioning(request, this.#images), provisionIdentity(request), request.restart);
+  }
+
+  deprovision(
+    context: HostContext,
+    options: { restart: boolean; cleaning: 'metadata' | 'disabled' },
+  ): Promise<Outcome<object>> {
+    return runOperation(new Run(this.#doors, context), deprovisioning(options.cleaning), options.cleaning);
+  }
+
+  async adopt(context: HostContext): Promise<Outcome<object>> {
+    const run = new Run(this.#doors, context);
+    await setIntent(run, 'disk');
+    return { kind: 'done' };
+  }
+
+  async forget(context: HostContext): Promise<Outcome<object>> {
+    const run = new Run(this.#doors, context);
+    this.#doors.board.forget(run.key);
+    this.#doors.sessions.forget(run.key);
+    await this.#doors.bmcs.release(run.key);
+    await run.update({
+      boot: { intent: 'none', since: kubeTime(run.now) },
+      agent: undefined,
+      operation: undefined,
+      ramdiskBoot: undefined,
+      task: undefined,
+      wait: undefined,
+    });
+    return { kind: 'done' };
+  }
+
+  async powerState(context: HostContext): Promise<Outcome<{ poweredOn: boolean | undefined }>> {
+    const run = new Run(this.#doors, context);
+    try {
+      return { kind: 'done', poweredOn: (await new Machine(run).powerState()) === 'on' };
+    } catch (error) {
+      const result = await troubled(run, error);
+      if (result.kind === 'failed') return result;
+      return { kind: 'continue', requeueMs: result.kind === 'again' ? result.ms : 0, dirty: false };
+    }
+  }
+
+  powerOn(context: HostContext): Promise<Outcome<object>> {
+    return powerOn(new Run(this.#doors, context));
+  }
+
+  powerOff(context: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>> {
+    return powerOff(new Run(this.#doors, context), options.mode);
+  }
+}
+
+function hasFirmwareSettings(context: HostContext): boolean {
+  return Object.keys(context.host.spec.firmware ?? {}).length > 0;
+}
+
+/** Registration tells what is wrong at once: the person at the keyboard has just typed the address. */
+function failure(run: Run, error: unknown): Extract<Outcome<object>, { kind: 'failed' }> {
+  run.context.signal.throwIfAborted();
+  if (!(error instanceof IngotError) || error.code.startsWith('STORE_')) throw error;
+  run.see('bmc', 'bmc-refused', error.message);
+  return { kind: 'failed', code: error.code, message: error.message };
+}

@@ -1,0 +1,99 @@
+import { isDeployed } from '../api/predicates.ts';
+import type { BareMetalHost } from '../api/baremetalhost.ts';
+import { kubeTime } from '../core/clock.ts';
+import { Machine } from './machine.ts';
+import { troubled } from './operation.ts';
+import type { Outcome } from './provisioner.ts';
+import type { Run, StepResult } from './run.ts';
+import { ensureAgent, startBoot } from './ramdisk-boot.ts';
+
+const POLL_MS = 2000;
+
+/** Turns a step's word into an outcome; trouble with the BMC is waited out for a while before it is a failure. */
+async function outcomeOf(run: Run, action: () => Promise<StepResult>): Promise<Outcome<object>> {
+  const result = await action().catch((error: unknown) => troubled(run, error));
+  switch (result.kind) {
+    case 'next':
+      return { kind: 'done' };
+    case 'again':
+      return { kind: 'continue', requeueMs: result.ms, dirty: false };
+    case 'failed':
+      return result;
+  }
+}
+
+/**
+ * On. A machine that runs something boots its disk; an idle one boots the ramdisk and waits there, so that its next
+ * provisioning begins at once.
+ */
+export function powerOn(run: Run): Promise<Outcome<object>> {
+  return outcomeOf(run, async () => {
+    const machine = new Machine(run);
+    if ((await machine.powerState()) === 'on') return { kind: 'next' };
+    if (runsSomething(run.host)) {
+      await setIntent(run, 'disk');
+      await machine.on();
+      return { kind: 'next' };
+    }
+    if (run.status.ramdiskBoot === undefined) await startBoot(run);
+    const agent = await ensureAgent(run);
+    return agent.kind === 'again' ? { kind: 'next' } : agent;
+  });
+}
+
+export function powerOff(run: Run, mode: 'soft' | 'hard'): Promise<Outcome<object>> {
+  return outcomeOf(run, async () => {
+    const machine = new Machine(run);
+    // The ramdisk has nothing to save and does not listen to the power button.
+    const inRamdisk = run.status.boot?.intent === 'ramdisk';
+    if (inRamdisk) await endRamdisk(run);
+    if ((await machine.powerState()) === 'off') return settled(run);
+    if (mode === 'hard' || inRamdisk) {
+      await machine.off();
+      return settled(run);
+    }
+    return softOff(run, machine);
+  });
+}
+
+async function softOff(run: Run, machine: Machine): Promise<StepResult> {
+  const { softOffMs } = run.doors.limits;
+  const since = run.status.softOffSince;
+  if (since === undefined) {
+    await machine.askOff();
+    const wait = run.wait('the OS to shut down', softOffMs, 'the OS must react to the power button (ACPI)');
+    await run.update({ softOffSince: kubeTime(run.now), wait });
+    return { kind: 'again', ms: POLL_MS };
+  }
+  if (run.now - Date.parse(since) < softOffMs) return { kind: 'again', ms: POLL_MS };
+  run.see('bmc', 'soft-off-timeout', `the OS did not shut down in ${softOffMs / 1000} s; powering off hard`);
+  await machine.off();
+  return settled(run);
+}
+
+async function settled(run: Run): Promise<StepResult> {
+  if (run.status.softOffSince !== undefined || run.status.wait !== undefined) {
+    await run.update({ softOffSince: undefined, wait: undefined });
+  }
+  return { kind: 'next' };
+}
+
+/** The session ends before the machine does: nothing is taken from an agent whose machine is being switched off. */
+async function endRamdisk(run: Run): Promise<void> {
+  run.doors.board.forget(run.key);
+  await run.update({
+    boot: { intent: 'none', since: kubeTime(run.now) },
+    agent: undefined,
+    ramdiskBoot: undefined,
+    wait: undefined,
+  });
+}
+
+export async function setIntent(run: Run, intent: 'disk' | 'none'): Promise<void> {
+  if (run.status.boot?.intent === intent) return;
+  await run.update({ boot: { intent, since: kubeTime(run.now) } });
+}
+
+export function runsSomething(host: BareMetalHost): boolean {
+  return host.spec.externallyProvisioned === true || isDeployed(host.status?.provisioning.state ?? '');
+}
