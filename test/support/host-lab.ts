@@ -1,4 +1,4 @@
-import type { BareMetalHost, BareMetalHostSpec } from '../../src/api/baremetalhost.ts';
+import type { BareMetalHost, BareMetalHostSpec, Image } from '../../src/api/baremetalhost.ts';
 import type { Event, Secret } from '../../src/api/core-types.ts';
 import type { ObjectKey } from '../../src/api/meta.ts';
 import { BARE_METAL_HOST, EVENT, HARDWARE_DATA, SECRET } from '../../src/api/resources.ts';
@@ -13,6 +13,9 @@ import { storeErrors } from '../../src/store/errors.ts';
 import { FakeProvisioner } from './fake-provisioner.ts';
 import { MemoryStore } from './memory-store.ts';
 
+export const IMAGE: Image = { url: 'http://192.0.2.2/os.qcow2', checksum: 'a'.repeat(64) };
+export const OTHER_IMAGE: Image = { url: 'http://192.0.2.2/other.raw', checksum: 'b'.repeat(64), format: 'raw' };
+
 export const KEY: ObjectKey = { namespace: 'lab', name: 'node-0' };
 
 /** One engine over one in-memory store, driven pass by pass: no queue, no timers, time moves when a pass says so. */
@@ -25,6 +28,9 @@ export class HostLab {
   /** `state/operationalStatus` of the host KEY after each status write, repeats left out. */
   readonly trace: string[] = [];
   random: () => number = () => 0.5;
+  /** Called with the host KEY after each pass over it. */
+  onPass: ((host: BareMetalHost) => void) | undefined;
+  lastPower: boolean | undefined;
   config: LifecycleConfig;
   #doors: HostDoors;
 
@@ -63,29 +69,60 @@ export class HostLab {
     });
   }
 
+  /** A host with a BMC; `spec` is laid over the defaults. */
   async host(
     spec: Partial<BareMetalHostSpec> = {},
     meta: Partial<BareMetalHost['metadata']> = {},
   ): Promise<BareMetalHost> {
+    const bmc = { address: 'ipmi://192.0.2.1', credentialsName: 'bmc' };
+    return await this.bareHost({ online: true, bmc, bootMACAddress: '52:54:00:00:00:01', ...spec }, meta);
+  }
+
+  /** A host with exactly this spec. */
+  async bareHost(spec: BareMetalHostSpec, meta: Partial<BareMetalHost['metadata']> = {}): Promise<BareMetalHost> {
     const created = await this.store.create(BARE_METAL_HOST, {
       apiVersion: 'metal3.io/v1alpha1',
       kind: 'BareMetalHost',
       metadata: { name: KEY.name, namespace: KEY.namespace, ...meta },
-      spec: {
-        online: true,
-        bmc: { address: 'ipmi://192.0.2.1', credentialsName: 'bmc' },
-        bootMACAddress: '52:54:00:00:00:01',
-        ...spec,
-      },
+      spec,
     });
     this.#doors.index.observe(created);
     return created;
+  }
+
+  async changeSecret(values: Record<string, string>, name = 'bmc'): Promise<void> {
+    await this.store.patch(SECRET, { ...KEY, name }, { stringData: values });
+  }
+
+  async secretOf(name: string): Promise<Secret | undefined> {
+    return (await this.store.list(SECRET)).find((s) => s.metadata.name === name);
+  }
+
+  /** Values of status.poweredOn from now on, as they change. */
+  watchPower(): boolean[] {
+    const seen: boolean[] = [];
+    let last: boolean | undefined;
+    const chained = this.onPass;
+    this.onPass = (host) => {
+      chained?.(host);
+      const on = host.status?.poweredOn;
+      if (on !== undefined && last !== undefined && on !== last) seen.push(on);
+      last = on;
+    };
+    last = this.lastPower;
+    return seen;
   }
 
   /** Secret and host, run until nothing changes. */
   async ready(spec: Partial<BareMetalHostSpec> = {}): Promise<BareMetalHost> {
     await this.secret();
     await this.host(spec);
+    await this.settle();
+    return await this.get();
+  }
+
+  /** Settles, then reads the host. */
+  async settled(): Promise<BareMetalHost> {
     await this.settle();
     return await this.get();
   }
@@ -134,6 +171,10 @@ export class HostLab {
     const host = (await this.store.list(BARE_METAL_HOST)).find((h) => h.metadata.name === key.name);
     const now = host === undefined ? 'gone' : `${host.status?.provisioning.state}/${host.status?.operationalStatus}`;
     if (host !== undefined && host.status === undefined) return;
+    if (host !== undefined) {
+      this.onPass?.(host);
+      this.lastPower = host.status?.poweredOn;
+    }
     if (this.trace.at(-1) !== now) this.trace.push(now);
   }
 
