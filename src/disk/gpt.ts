@@ -69,7 +69,8 @@ export function parseGptHeader(sector: Uint8Array, atLba: number, sectorBytes: n
   const headerBytes = reader.u32le();
   const crc = reader.u32le();
   if (headerBytes < HEADER_BYTES || headerBytes > sector.length) invalid(`header size ${headerBytes} is out of range`);
-  const zeroed = sector.slice(0, headerBytes);
+  // A copy, and not by slice(): on a Buffer that would be a view of the caller's bytes.
+  const zeroed = new Uint8Array(sector.subarray(0, headerBytes));
   zeroed.fill(0, 16, 20);
   if (crc32(zeroed) !== crc) invalid(`header at LBA ${atLba} fails its CRC`);
   if (revision >>> 16 !== 1) invalid(`revision ${revision.toString(16)} is not 1.x`);

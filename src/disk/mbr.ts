@@ -74,7 +74,7 @@ export function addMbrPartition(
   }
   const number = [1, 2, 3, 4].find((n) => mbr.partitions.every((p) => p.number !== n));
   if (number === undefined) throw diskErrors.make('DISK_MBR_FULL', 'all four primary partitions are in use');
-  const out = sector0.slice();
+  const out = new Uint8Array(sector0);
   const view = new DataView(out.buffer, TABLE + (number - 1) * ENTRY, ENTRY);
   view.setUint8(0, 0);
   setLbaOnlyChs(view, 1);
@@ -99,7 +99,7 @@ function setLbaOnlyChs(view: DataView, at: number): void {
 export function resizeProtectiveMbr(sector0: Uint8Array, diskSectors: number): Uint8Array {
   const mbr = parseMbr(sector0);
   const [only, other] = mbr?.partitions ?? [];
-  const out = sector0.slice();
+  const out = new Uint8Array(sector0);
   if (only === undefined || other !== undefined || only.type !== PROTECTIVE) return out;
   const view = new DataView(out.buffer, TABLE + (only.number - 1) * ENTRY, ENTRY);
   setEndChs(view, diskSectors - 1);
