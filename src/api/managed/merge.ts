@@ -1,0 +1,52 @@
+import { type Schema, childSchema, isObject } from '../validation/schema.ts';
+import type { FieldSet } from './field-set.ts';
+import { keyedItems, shapeOf } from './walk.ts';
+
+/** What a server-side apply makes of the stored value: maps and keyed lists merge, the rest is replaced. */
+export function mergeApplied(live: unknown, config: unknown, schema: Schema | undefined): unknown {
+  const a = shapeOf(live, schema);
+  const b = shapeOf(config, schema);
+  if (a.kind === 'map' && b.kind === 'map') {
+    const out: Record<string, unknown> = { ...a.value };
+    for (const [key, value] of Object.entries(b.value)) {
+      out[key] = mergeApplied(out[key], value, childSchema(schema, key));
+    }
+    return out;
+  }
+  if (a.kind === 'list' && b.kind === 'list') {
+    const out = new Map(a.items);
+    for (const [element, item] of b.items) {
+      out.set(element, out.has(element) ? mergeApplied(out.get(element), item, schema?.items) : item);
+    }
+    return [...out.values()];
+  }
+  return config;
+}
+
+/**
+ * Takes the given fields out of a value. Maps and lists that are empty because of it go too.
+ * @returns undefined when nothing is left
+ */
+export function removeFields(value: unknown, fields: FieldSet, schema: Schema | undefined): unknown {
+  if (fields.member && fields.children.size === 0) return undefined;
+  if (isObject(value)) {
+    const out: Record<string, unknown> = { ...value };
+    for (const [element, child] of fields.children) {
+      const key = element.slice(2);
+      if (!element.startsWith('f:') || !Object.hasOwn(out, key)) continue;
+      const left = removeFields(out[key], child, childSchema(schema, key));
+      if (left === undefined) delete out[key];
+      else out[key] = left;
+    }
+    return Object.keys(out).length === 0 && Object.keys(value).length > 0 ? undefined : out;
+  }
+  const items = Array.isArray(value) ? keyedItems(value, schema) : undefined;
+  if (items === undefined) return value;
+  for (const [element, child] of fields.children) {
+    if (!items.has(element)) continue;
+    const left = child.member ? undefined : removeFields(items.get(element), child, schema?.items);
+    if (left === undefined) items.delete(element);
+    else items.set(element, left);
+  }
+  return items.size === 0 ? undefined : [...items.values()];
+}
