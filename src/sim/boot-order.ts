@@ -13,8 +13,6 @@ export interface KeptFlags {
 export interface BootPlan {
   /** For the boot that comes now. */
   first: BootFirst;
-  /** For every boot after it. */
-  then: BootFirst;
   /** Why valid flags have no effect; undefined when they have or there are none. */
   ignored?: string;
 }
@@ -50,16 +48,15 @@ export function bootDeviceSupported(flags: BootFlags): boolean {
  */
 export function planBoot(flags: BootFlags, firmware: Firmware): BootPlan {
   const wanted = flags.valid ? target(flags) : undefined;
-  if (wanted === undefined) return { first: 'disk', then: 'disk' };
+  if (wanted === undefined) return { first: 'disk' };
   if (flags.efi !== (firmware === 'uefi')) {
     const asked = flags.efi ? 'UEFI' : 'legacy BIOS';
     return {
       first: 'disk',
-      then: 'disk',
       ignored: `boot flags ask for ${asked} boot, this machine boots by ${firmware}`,
     };
   }
-  return { first: wanted, then: flags.persistent ? wanted : 'disk' };
+  return { first: wanted };
 }
 
 function target(flags: BootFlags): BootFirst | undefined {

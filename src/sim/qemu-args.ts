@@ -36,31 +36,31 @@ export function consolePath(spec: MachineSpec): string {
  */
 export function qemuArgs(spec: MachineSpec, accel: Accelerator, first: BootFirst): string[] {
   return [
-    ...['-name', `${spec.name},process=ingot-${spec.name}`.slice(0, 60)],
-    ...['-uuid', spec.uuid],
-    ...['-accel', accel === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=256'],
+    ['-name', `${spec.name},process=ingot-${spec.name}`.slice(0, 60)],
+    ['-uuid', spec.uuid],
+    ['-accel', accel === 'kvm' ? 'kvm' : 'tcg,thread=multi,tb-size=256'],
     // graphics=off: SeaBIOS, iPXE and GRUB then speak on the serial port, as a server's BIOS redirection does.
-    ...['-machine', 'q35,graphics=off'],
-    ...['-cpu', accel === 'kvm' ? 'host' : 'qemu64'],
-    ...['-m', String(spec.memoryMiB)],
-    ...['-smp', String(spec.cpus)],
-    ...['-nodefaults', '-no-user-config', '-display', 'none'],
-    ...['-smbios', `type=1,manufacturer=Ingot,product=Virtual machine,serial=${spec.name}`],
-    ...['-chardev', 'stdio,id=qmp,signal=off', '-mon', 'chardev=qmp,mode=control'],
-    ...['-chardev', `file,id=console,append=on,path=${comma(consolePath(spec))}`, '-serial', 'chardev:console'],
-    ...['-object', 'rng-random,id=rng,filename=/dev/urandom', '-device', 'virtio-rng-pci,id=rng0,rng=rng'],
+    ['-machine', 'q35,graphics=off'],
+    ['-cpu', accel === 'kvm' ? 'host' : 'qemu64'],
+    ['-m', String(spec.memoryMiB)],
+    ['-smp', String(spec.cpus)],
+    ['-nodefaults', '-no-user-config', '-display', 'none'],
+    ['-smbios', `type=1,manufacturer=Ingot,product=Virtual machine,serial=${spec.name}`],
+    ['-chardev', 'stdio,id=qmp,signal=off', '-mon', 'chardev=qmp,mode=control'],
+    ['-chardev', `file,id=console,append=on,path=${comma(consolePath(spec))}`, '-serial', 'chardev:console'],
+    ['-object', 'rng-random,id=rng,filename=/dev/urandom', '-device', 'virtio-rng-pci,id=rng0,rng=rng'],
     ...(spec.firmware === 'uefi' ? uefiArgs(spec) : []),
     ...spec.nics.flatMap((nic, i) => nicArgs(nic, i, first)),
     ...spec.disks.flatMap(diskArgs),
     ...(spec.extraArgs ?? []),
-  ];
+  ].flat();
 }
 
 function uefiArgs(spec: MachineSpec): string[] {
   return [
-    ...['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${OVMF_CODE}`],
-    ...['-drive', `if=pflash,format=raw,unit=1,file=${comma(uefiVarsPath(spec))}`],
-  ];
+    ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${OVMF_CODE}`],
+    ['-drive', `if=pflash,format=raw,unit=1,file=${comma(uefiVarsPath(spec))}`],
+  ].flat();
 }
 
 function nicArgs(nic: NicSpec, index: number, first: BootFirst): string[] {

@@ -133,7 +133,7 @@ export class QmpClient {
     if (this.#closed !== undefined) return;
     this.#closed = error;
     // Waiting commands learn it through the race in #until.
-    for (const stop of [...this.#onClose]) stop();
+    for (const stop of this.#onClose) stop();
   }
 }
 
