@@ -1,0 +1,435 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { IngotError } from '../../src/core/errors.ts';
+import { getDeviceId, getSystemGuid, setSessionPrivilege } from '../../src/ipmi/commands/app.ts';
+import { BootParameter, getBootOption, setBootOption } from '../../src/ipmi/commands/boot-options.ts';
+import { chassisControl, getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import type { IpmiClient } from '../../src/ipmi/client.ts';
+import { PayloadType } from '../../src/ipmi/numbers.ts';
+import { decodeDatagram } from '../../src/ipmi/packet.ts';
+import { runClock } from '../support/run-clock.ts';
+import { type VirtualBmc, virtualBmc } from '../support/virtual-bmc.ts';
+
+const never = new AbortController().signal;
+
+async function failure(bmc: VirtualBmc, promise: Promise<unknown>): Promise<IngotError> {
+  try {
+    await runClock(bmc.clock, promise);
+  } catch (error) {
+    assert.ok(error instanceof IngotError, String(error));
+    return error;
+  }
+  assert.fail('no error');
+}
+
+async function done(bmc: VirtualBmc, ...clients: IpmiClient[]): Promise<void> {
+  for (const client of clients) await runClock(bmc.clock, client.close());
+  assert.equal(bmc.net.openClients, 0, 'a client socket stayed open');
+  await bmc.server.close();
+}
+
+/** Payload type of an RMCP+ packet, -1 for other framings. */
+function typeOf(bytes: Uint8Array): number {
+  const datagram = decodeDatagram(bytes);
+  return datagram.kind === 'v2.0' ? datagram.payloadType : -1;
+}
+
+const inSession = (bytes: Uint8Array): boolean => {
+  const datagram = decodeDatagram(bytes);
+  return datagram.kind === 'v2.0' && datagram.sessionId !== 0;
+};
+
+for (const suite of [1, 2, 3, 6, 7, 8, 15, 16, 17]) {
+  test(`suite ${suite}: login, commands, close`, async () => {
+    const bmc = await virtualBmc({ suites: [suite] });
+    const client = bmc.client({ suites: [suite] });
+    const { value: id } = await runClock(bmc.clock, client.run(getDeviceId(), never));
+    assert.deepEqual(
+      { fw: id.firmwareVersion, manufacturer: id.manufacturerId, product: id.productId, suite: client.suite },
+      { fw: '2.34', manufacturer: 343, product: 7, suite },
+    );
+    assert.deepEqual((await runClock(bmc.clock, client.run(getSystemGuid(), never))).value[15], 16);
+    assert.equal(bmc.server.sessions, 1);
+    await runClock(bmc.clock, client.close());
+    assert.equal(bmc.server.sessions, 0, 'Close Session was sent');
+    await done(bmc);
+  });
+}
+
+test('one session carries all commands, one at a time', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client();
+  const all = Promise.all(Array.from({ length: 8 }, () => client.run(getChassisStatus(), never)));
+  await runClock(bmc.clock, all);
+  assert.equal(bmc.net.clientPorts.length, 1);
+  assert.equal(bmc.server.sessions, 1);
+  // 4 exchanges of login, Set Session Privilege, 8 commands; two datagrams each.
+  assert.equal(bmc.net.sent, (4 + 1 + 8) * 2);
+  await done(bmc, client);
+});
+
+test('the pace: a burst at once, then five a second', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client();
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  const burst = Promise.all(Array.from({ length: 21 }, () => client.run(getDeviceId(), never)));
+  const { ms } = await runClock(bmc.clock, burst);
+  assert.ok(ms >= 1900 && ms <= 2300, `${ms} ms for 21 commands after 1 of a burst of 12`);
+  await done(bmc, client);
+});
+
+test('BMC that knows suite 3 only: 17 is refused, 3 is tried', async () => {
+  const bmc = await virtualBmc({ suites: [3] });
+  const client = bmc.client();
+  const { ms } = await runClock(bmc.clock, client.run(getDeviceId(), never));
+  assert.equal(client.suite, 3);
+  assert.ok(ms < 100, `${ms} ms`);
+  await done(bmc, client);
+});
+
+test('BMC that answers suite 3 whatever is asked, as virtualbmc does', async () => {
+  const bmc = await virtualBmc({ faults: { echoSuite: 3 } });
+  const client = bmc.client();
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  assert.equal(client.suite, 3);
+  assert.equal(bmc.net.clientPorts.length, 2, 'a new source port for the second login');
+  await done(bmc, client);
+});
+
+test('a suite that was not allowed is not taken although the BMC picks it', async () => {
+  const bmc = await virtualBmc({ suites: [17, 3, 2], faults: { echoSuite: 2 } });
+  const client = bmc.client();
+  const error = await failure(bmc, client.run(getDeviceId(), never));
+  assert.equal(error.code, 'IPMI_NO_SUITE');
+  await done(bmc, client);
+});
+
+test('no suite in common', async () => {
+  const bmc = await virtualBmc({ suites: [16] });
+  const client = bmc.client();
+  const error = await failure(bmc, client.run(getDeviceId(), never));
+  assert.equal(error.code, 'IPMI_NO_SUITE');
+  assert.match(error.message, /17, 3.*0x10.*0x04/);
+  await done(bmc, client);
+});
+
+test('"insufficient resources" that means "not this suite" is met by the next suite', async () => {
+  const bmc = await virtualBmc({ faults: { openStatus: (s) => (s === 17 ? 0x01 : undefined) } });
+  const client = bmc.client();
+  const { ms } = await runClock(bmc.clock, client.run(getDeviceId(), never));
+  assert.equal(client.suite, 3);
+  assert.ok(ms < 100);
+  await done(bmc, client);
+});
+
+test('no free session for a while: waits, then gets in', async () => {
+  let refused = 0;
+  const bmc = await virtualBmc({ faults: { openStatus: () => (refused++ < 3 ? 0x01 : undefined) } });
+  const client = bmc.client();
+  const { ms } = await runClock(bmc.clock, client.run(getDeviceId(), never));
+  assert.ok(ms >= 2000 && ms < 8000, `${ms} ms`);
+  await done(bmc, client);
+});
+
+test('no free session at all', async () => {
+  const bmc = await virtualBmc({ faults: { openStatus: () => 0x01 } });
+  const client = bmc.client();
+  assert.equal((await failure(bmc, client.run(getDeviceId(), never))).code, 'IPMI_BUSY');
+  await done(bmc, client);
+});
+
+test('wrong password: said at once, the half-open session is released', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client({ password: 'wrong' });
+  const sentBefore = bmc.net.sent;
+  const error = await failure(bmc, client.run(getDeviceId(), never));
+  assert.equal(error.code, 'IPMI_AUTH_FAILED');
+  assert.match(error.message, /wrong password/);
+  assert.ok(!error.message.includes('wrong1'));
+  assert.equal(bmc.server.sessions, 0);
+  // One attempt: three exchanges and the RAKP 3 that gives up.
+  assert.equal(bmc.net.sent - sentBefore, 7);
+  await done(bmc, client);
+});
+
+test('unknown user, said by the BMC', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client({ username: 'nobody' });
+  const error = await failure(bmc, client.run(getDeviceId(), never));
+  assert.equal(error.code, 'IPMI_AUTH_FAILED');
+  assert.match(error.message, /unauthorized name/);
+  await done(bmc, client);
+});
+
+test('unknown user, met by silence after RAKP 1', async () => {
+  const bmc = await virtualBmc({ faults: { silentUnknownUser: true } });
+  const client = bmc.client({ username: 'nobody' });
+  const error = await failure(bmc, client.run(getDeviceId(), never));
+  assert.equal(error.code, 'IPMI_LOGIN_SILENT');
+  assert.match(error.message, /after RAKP 1/);
+  assert.equal(bmc.net.clientPorts.length, 3);
+  await done(bmc, client);
+});
+
+test('a user who is only operator: logged in as that', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client({ username: 'oper', password: 'operpass' });
+  await runClock(bmc.clock, client.run(chassisControl('power-up'), never));
+  assert.equal(bmc.chassis.power, 'on');
+  await done(bmc, client);
+});
+
+test('privileges are enforced by the server', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client({ username: 'viewer', password: 'viewpass', privilege: 2 });
+  await runClock(bmc.clock, client.run(getChassisStatus(), never));
+  for (const command of [chassisControl('power-up'), setBootOption(5, new Uint8Array(5))]) {
+    const error = await failure(bmc, client.run(command, never));
+    assert.equal(error.seen['completion'], 0xd4);
+  }
+  assert.equal((await failure(bmc, client.run(setSessionPrivilege(4), never))).seen['completion'], 0x80);
+  assert.deepEqual(bmc.chassis.controls, []);
+  await done(bmc, client);
+});
+
+test('nobody answers: growing timeouts, a new source port each time, then unreachable', async () => {
+  const bmc = await virtualBmc();
+  bmc.net.tap = () => 'drop';
+  const client = bmc.client();
+  const start = bmc.clock.monotonic();
+  const error = await failure(bmc, client.run(getDeviceId(), never));
+  const ms = bmc.clock.monotonic() - start;
+  assert.equal(error.code, 'IPMI_TIMEOUT');
+  assert.match(error.message, /Get Channel Authentication Capabilities/);
+  assert.equal(new Set(bmc.net.clientPorts).size, 4);
+  // 1 + 2 + 3 + 4 s at 87.5 %.
+  assert.ok(ms >= 8700 && ms <= 9000, `${ms} ms`);
+  await done(bmc, client);
+});
+
+for (const [step, type] of [
+  ['Get Channel Authentication Capabilities', -1],
+  ['Open Session Response', PayloadType.openSessionResponse],
+  ['RAKP 1', PayloadType.rakp1],
+  ['RAKP 2', PayloadType.rakp2],
+  ['RAKP 3', PayloadType.rakp3],
+  ['RAKP 4', PayloadType.rakp4],
+] as const) {
+  test(`${step} lost once: a new login from the start`, async () => {
+    const bmc = await virtualBmc();
+    let lost = 0;
+    bmc.net.tap = (bytes) => (typeOf(bytes) === type && lost++ === 0 ? 'drop' : 'pass');
+    const client = bmc.client();
+    const { ms } = await runClock(bmc.clock, client.run(getDeviceId(), never));
+    assert.equal(bmc.net.clientPorts.length, 2);
+    assert.ok(ms >= 750 && ms <= 1100, `${ms} ms`);
+    await done(bmc, client);
+  });
+}
+
+test('a request or its answer lost: sent again, run once', async () => {
+  for (const direction of ['to-server', 'to-client']) {
+    const bmc = await virtualBmc();
+    const client = bmc.client();
+    await runClock(bmc.clock, client.run(getDeviceId(), never));
+    let lost = 0;
+    bmc.net.tap = (_, d) => (d === direction && lost++ === 0 ? 'drop' : 'pass');
+    const { ms } = await runClock(bmc.clock, client.run(chassisControl('power-up'), never));
+    assert.deepEqual(bmc.chassis.controls, ['power-up'], `${direction}: the command ran once`);
+    assert.ok(ms >= 1000 && ms <= 1200, `${ms} ms`);
+    await done(bmc, client);
+  }
+});
+
+test('a command that must not run twice is sent once, and says so', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client();
+  await runClock(bmc.clock, client.run(chassisControl('power-up'), never));
+  let requests = 0;
+  bmc.net.tap = (bytes, direction) => {
+    if (direction === 'to-server' && inSession(bytes)) requests++;
+    return direction === 'to-client' ? 'drop' : 'pass';
+  };
+  const error = await failure(bmc, client.run(chassisControl('power-cycle'), never));
+  assert.equal(error.code, 'IPMI_UNCERTAIN');
+  assert.deepEqual(bmc.chassis.controls, ['power-up', 'power-cycle']);
+  // The request, and Close Session.
+  assert.equal(requests, 2);
+  bmc.net.tap = () => 'pass';
+  await runClock(bmc.clock, client.run(getChassisStatus(), never));
+  await done(bmc, client);
+});
+
+test('a BMC that restarts in mid-session: the session is lost and opened again', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client();
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  await bmc.restart();
+  const { ms } = await runClock(bmc.clock, client.run(getChassisStatus(), never));
+  assert.ok(ms > 9000 && ms < 13_000, `${ms} ms`);
+  assert.equal(bmc.net.clientPorts.length, 2);
+  await done(bmc, client);
+});
+
+test('a stale session is probed before a command that is sent once', async () => {
+  const bmc = await virtualBmc();
+  bmc.chassis.power = 'on';
+  const client = bmc.client();
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  await bmc.clock.advance(12_000);
+  await bmc.restart();
+  await runClock(bmc.clock, client.run(chassisControl('hard-reset'), never));
+  assert.deepEqual(bmc.chassis.controls, ['hard-reset']);
+  await done(bmc, client);
+});
+
+test('a busy BMC is asked again; a command refused is not', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client();
+  const error = await failure(bmc, client.run(setBootOption(99, new Uint8Array(1)), never));
+  assert.equal(error.code, 'IPMI_COMPLETION');
+  assert.equal(error.seen['completion'], 0x80);
+  assert.equal((await failure(bmc, client.run(chassisControl('hard-reset'), never))).seen['completion'], 0xd5);
+  await done(bmc, client);
+});
+
+test('kept alive while used, closed when idle, opened again when needed', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client();
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  const after = bmc.net.sent;
+  await bmc.clock.advance(80_000);
+  assert.equal(bmc.server.sessions, 1, 'alive after 80 s, although BMCs drop silent sessions after 60 s');
+  assert.equal(bmc.net.sent - after, 3 * 2, 'a keep-alive every 25 s');
+  await bmc.clock.advance(30_000);
+  assert.equal(bmc.server.sessions, 0, 'closed, not left to time out');
+  assert.equal(bmc.net.openClients, 0);
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  assert.equal(bmc.server.sessions, 1);
+  await done(bmc, client);
+});
+
+test('the server drops idle sessions after 60 s and half-open ones after 10 s', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client({}, { keepAliveMs: 1_000_000 });
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  bmc.net.tap = (bytes) => (typeOf(bytes) === PayloadType.rakp2 ? 'drop' : 'pass');
+  const other = bmc.client();
+  await failure(bmc, other.run(getDeviceId(), never));
+  assert.ok(bmc.server.sessions > 1);
+  await bmc.clock.advance(20_000);
+  assert.equal(bmc.server.sessions, 1);
+  await bmc.clock.advance(60_000);
+  assert.equal(bmc.server.sessions, 0);
+  bmc.net.tap = () => 'pass';
+  await done(bmc, client, other);
+});
+
+test('the server never has more sessions than its limit; unfinished logins make way', async () => {
+  const bmc = await virtualBmc({ limits: { sessions: 3 } });
+  const clients = [bmc.client(), bmc.client(), bmc.client()];
+  for (const c of clients.slice(0, 2)) await runClock(bmc.clock, c.run(getDeviceId(), never));
+  bmc.net.tap = (bytes) => (typeOf(bytes) === PayloadType.rakp2 ? 'drop' : 'pass');
+  const lost = bmc.client();
+  await failure(bmc, lost.run(getDeviceId(), never));
+  bmc.net.tap = () => 'pass';
+  const [, , third] = clients;
+  assert.ok(third);
+  await runClock(bmc.clock, third.run(getDeviceId(), never));
+  assert.equal(bmc.server.sessions, 3);
+  const fourth = bmc.client({}, { timeoutMs: 10 });
+  assert.equal((await failure(bmc, fourth.run(getDeviceId(), never))).code, 'IPMI_BUSY');
+  await done(bmc, ...clients, lost, fourth);
+});
+
+test('a datagram replayed to the server runs nothing', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client();
+  const seen: Uint8Array[] = [];
+  bmc.net.tap = (bytes, direction) => {
+    if (direction === 'to-server' && inSession(bytes)) seen.push(bytes);
+    return 'pass';
+  };
+  await runClock(bmc.clock, client.run(chassisControl('power-up'), never));
+  const replay = await bmc.net.connect({ host: '192.0.2.1', port: 623 }, { message: () => {}, error: () => {} });
+  await bmc.clock.advance(10_000);
+  for (const bytes of seen.slice()) replay.send(bytes);
+  await bmc.clock.advance(10);
+  assert.deepEqual(bmc.chassis.controls, ['power-up']);
+  replay.close();
+  await done(bmc, client);
+});
+
+test('answers that come twice, and garbage in between, change nothing', async () => {
+  const bmc = await virtualBmc({ faults: { sent: () => 'twice', received: () => 'twice' } });
+  const client = bmc.client();
+  await runClock(bmc.clock, client.run(chassisControl('power-up'), never));
+  await runClock(bmc.clock, client.run(chassisControl('power-cycle'), never));
+  const { value } = await runClock(bmc.clock, client.run(getChassisStatus(), never));
+  assert.equal(value.powerOn, true);
+  assert.deepEqual(bmc.chassis.controls, ['power-up', 'power-cycle']);
+  await done(bmc, client);
+});
+
+test('a third of all datagrams lost: everything still gets through', async () => {
+  let seed = 7;
+  const random = () => (seed = (seed * 48271) % 0x7fffffff) / 0x7fffffff;
+  const bmc = await virtualBmc({ faults: { loss: 0.18 }, random });
+  const client = bmc.client({}, { sends: 6 });
+  for (let i = 0; i < 20; i++) await runClock(bmc.clock, client.run(getChassisStatus(), never));
+  await done(bmc, client);
+});
+
+test('late answers: the slow first one serves the second send, none is taken for another command', async () => {
+  const bmc = await virtualBmc({ faults: { sent: (n) => (n > 5 && n < 8 ? { delayMs: 1400 } : 'pass') } });
+  const client = bmc.client();
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  const { value } = await runClock(bmc.clock, client.run(getBootOption(BootParameter.infoAcknowledge), never));
+  assert.equal(value.parameter, 4);
+  assert.equal((await runClock(bmc.clock, client.run(getChassisStatus(), never))).value.powerOn, false);
+  await done(bmc, client);
+});
+
+test('an aborted command leaves the session usable', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client();
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  bmc.net.tap = (_, d) => (d === 'to-client' ? 'drop' : 'pass');
+  const abort = new AbortController();
+  const waiting = client.run(getDeviceId(), abort.signal);
+  const queued = client.run(getChassisStatus(), abort.signal);
+  waiting.catch(() => {});
+  queued.catch(() => {});
+  await bmc.clock.advance(100);
+  abort.abort(new Error('enough'));
+  await assert.rejects(waiting, /enough/);
+  await assert.rejects(queued, /enough/);
+  bmc.net.tap = () => 'pass';
+  await runClock(bmc.clock, client.run(getChassisStatus(), never));
+  assert.equal(bmc.net.clientPorts.length, 1);
+  await done(bmc, client);
+});
+
+test('close ends what waits with IPMI_CLOSED and may be called twice', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client();
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  bmc.net.tap = (_, d) => (d === 'to-client' ? 'drop' : 'pass');
+  const waiting = failure(bmc, client.run(getDeviceId(), never));
+  await runClock(bmc.clock, client.close());
+  assert.equal((await waiting).code, 'IPMI_CLOSED');
+  await client.close();
+  assert.equal((await failure(bmc, client.run(getDeviceId(), never))).code, 'IPMI_CLOSED');
+  assert.equal(bmc.server.sessions, 0, 'Close Session arrived although nothing came back');
+  await done(bmc);
+});
+
+test('nothing logged or thrown holds the password', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client({ password: 'hunter2-very-secret' });
+  const error = await failure(bmc, client.run(getDeviceId(), never));
+  const all = JSON.stringify([bmc.lines, error.message, error.hint, error.seen, error.stack]);
+  assert.ok(!all.includes('hunter2'));
+  assert.ok(bmc.lines.length > 0 || error.message !== '');
+  await done(bmc, client);
+});
