@@ -45,6 +45,7 @@ export const imageErrors = defineErrors({
     retry: false,
     hint: 'choose a larger disk with spec.rootDeviceHints, or a smaller image',
   },
+  IMAGE_TARGET_EXISTS: { blame: 'user', retry: false, hint: 'name a folder that does not exist yet' },
   IMAGE_CACHE_FULL: {
     blame: 'ingot',
     retry: true,
