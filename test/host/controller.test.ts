@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import type { BareMetalHost } from '../../src/api/baremetalhost.ts';
+import { BARE_METAL_HOST, SECRET } from '../../src/api/resources.ts';
+import { FakeClock } from '../../src/core/clock.ts';
+import { silentLogger } from '../../src/core/log.ts';
+import { Metrics } from '../../src/core/metrics.ts';
+import { type HostControllerConfig, startHostController } from '../../src/host/controller.ts';
+import { FakeProvisioner } from '../support/fake-provisioner.ts';
+import { MemoryStore } from '../support/memory-store.ts';
+
+function bench(config: Partial<HostControllerConfig> = {}) {
+  const clock = new FakeClock();
+  const store = new MemoryStore(clock);
+  const provisioner = new FakeProvisioner();
+  const stop = new AbortController();
+  const metrics = new Metrics();
+  const start = () =>
+    startHostController({
+      store,
+      provisioner,
+      clock,
+      random: () => 0.5,
+      log: silentLogger,
+      metrics,
+      config,
+      signal: stop.signal,
+    });
+  const add = async (name: string, mac: string) => {
+    await store.create(SECRET, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: `${name}-bmc`, namespace: 'lab' },
+      stringData: { username: 'admin', password: 'pw' },
+    });
+    return await store.create(BARE_METAL_HOST, {
+      apiVersion: 'metal3.io/v1alpha1',
+      kind: 'BareMetalHost',
+      metadata: { name, namespace: 'lab' },
+      spec: {
+        online: true,
+        bmc: { address: 'ipmi://192.0.2.1', credentialsName: `${name}-bmc` },
+        bootMACAddress: mac,
+      },
+    });
+  };
+  const get = async (name: string): Promise<BareMetalHost> =>
+    await store.get(BARE_METAL_HOST, { namespace: 'lab', name });
+  const state = async (name: string) => (await get(name)).status?.provisioning.state;
+  return { clock, store, provisioner, stop, metrics, start, add, get, state };
+}
+
+const MAC = '52:54:00:00:00:01';
+
+suite('host controller', () => {
+  test('hosts that exist and hosts that come are brought to available', async () => {
+    const b = bench();
+    await b.add('old', MAC);
+    const controller = b.start();
+    await b.clock.advance(5_000);
+    assert.equal(await b.state('old'), 'available');
+    await b.add('new', '52:54:00:00:00:02');
+    await b.clock.advance(5_000);
+    assert.equal(await b.state('new'), 'available');
+    b.stop.abort();
+    await controller.done;
+    assert.equal(b.clock.waiting, 0);
+  });
+
+  test('an edit of the spec, an annotation and a Secret each wake the host; a label does not', async () => {
+    const b = bench();
+    await b.add('node', MAC);
+    const controller = b.start();
+    await b.clock.advance(5_000);
+    const key = { namespace: 'lab', name: 'node' };
+    const polls = () => b.provisioner.of('powerState').length;
+    const wakes = async (edit: () => Promise<unknown>) => {
+      await b.clock.advance(20_000);
+      const before = polls();
+      await edit();
+      await b.clock.advance(0);
+      return polls() > before;
+    };
+    assert.equal(await wakes(() => b.store.patch(BARE_METAL_HOST, key, { metadata: { labels: { a: 'b' } } })), false);
+    assert.equal(await wakes(() => b.store.patch(BARE_METAL_HOST, key, { spec: { description: 'x' } })), true);
+    assert.equal(
+      await wakes(() => b.store.patch(BARE_METAL_HOST, key, { metadata: { annotations: { a: '' } } })),
+      true,
+    );
+    const secret = { namespace: 'lab', name: 'node-bmc' };
+    assert.equal(await wakes(() => b.store.patch(SECRET, secret, { stringData: { password: 'n' } })), true);
+    assert.equal(b.provisioner.of('register').length, 2, 'the new password was verified');
+    assert.equal(await wakes(async () => controller.wake(key)), true);
+    b.stop.abort();
+    await controller.done;
+  });
+
+  test('power is looked at every 60 s', async () => {
+    const b = bench();
+    await b.add('node', MAC);
+    const controller = b.start();
+    await b.clock.advance(5_000);
+    const before = b.provisioner.of('powerState').length;
+    await b.clock.advance(600_000);
+    const polls = b.provisioner.of('powerState').length - before;
+    assert.ok(polls >= 9 && polls <= 11, `${polls} polls in ten minutes`);
+    b.stop.abort();
+    await controller.done;
+  });
+
+  test('no more hosts are busy than there are slots; all get there', async () => {
+    const b = bench({ provisioningLimit: 3 });
+    let busy = 0;
+    let most = 0;
+    b.provisioner.work.inspect = 5;
+    for (let i = 0; i < 12; i++) await b.add(`n${i}`, `52:54:00:00:01:${i.toString(16).padStart(2, '0')}`);
+    const controller = b.start();
+    for (let i = 0; i < 1_200; i++) {
+      await b.clock.advance(1_000);
+      const hosts = await b.store.list(BARE_METAL_HOST);
+      busy = hosts.filter((h) => h.status?.provisioning.state === 'inspecting').length;
+      most = Math.max(most, busy);
+      if (hosts.every((h) => h.status?.provisioning.state === 'available')) break;
+    }
+    assert.equal(most, 3);
+    for (let i = 0; i < 12; i++) assert.equal(await b.state(`n${i}`), 'available');
+    b.stop.abort();
+    await controller.done;
+  });
+
+  test('a boot MAC in use: the second host waits, and is registered as soon as the first is gone', async () => {
+    const b = bench();
+    await b.add('first', '52:54:00:AB:00:01');
+    const controller = b.start();
+    await b.clock.advance(5_000);
+    await b.add('second', '52:54:00:ab:00:01');
+    await b.clock.advance(5_000);
+    const { status } = await b.get('second');
+    assert.equal(status?.errorType, 'registration error');
+    assert.match(status?.errorMessage ?? '', /conflicts with existing node lab\/first/);
+    assert.equal(b.provisioner.of('register').filter((c) => c.host === 'lab/second').length, 0);
+    await b.store.delete(BARE_METAL_HOST, { namespace: 'lab', name: 'first' });
+    await b.clock.advance(20_000);
+    assert.equal(await b.state('second'), 'available');
+    b.stop.abort();
+    await controller.done;
+  });
+
+  test('a thrown error is counted, tried again, and leaves the status alone', async () => {
+    const b = bench();
+    b.provisioner.throwing('register', new Error('socket closed'), 3);
+    await b.add('node', MAC);
+    const controller = b.start();
+    await b.clock.advance(5_000);
+    assert.equal(await b.state('node'), 'available');
+    assert.equal((await b.get('node')).status?.errorCount, 0);
+    const { body } = await b.metrics.expose();
+    assert.match(body, /metal3_reconcile_error_total 3/);
+    b.stop.abort();
+    await controller.done;
+  });
+
+  test('a watch that breaks for good stops the controller and says why', async () => {
+    const b = bench();
+    b.store.watch = () => {
+      throw new Error('no such resource');
+    };
+    const controller = b.start();
+    await assert.rejects(controller.done, /no such resource/);
+  });
+
+  test('two controllers in a row: the second goes on where the first stopped', async () => {
+    const b = bench();
+    b.provisioner.held.add('inspect');
+    await b.add('node', MAC);
+    const first = b.start();
+    await b.clock.advance(5_000);
+    b.stop.abort();
+    await first.done;
+    assert.equal(await b.state('node'), 'inspecting');
+    b.provisioner.held.delete('inspect');
+    const stop = new AbortController();
+    const second = startHostController({
+      store: b.store,
+      provisioner: b.provisioner,
+      clock: b.clock,
+      random: () => 0.5,
+      log: silentLogger,
+      metrics: new Metrics(),
+      signal: stop.signal,
+    });
+    await b.clock.advance(5_000);
+    assert.equal(await b.state('node'), 'available');
+    stop.abort();
+    await second.done;
+  });
+});
