@@ -37,7 +37,7 @@ export async function withLibraries(names: readonly string[]): Promise<string[]>
   }
   const found = new Set(names);
   for (const name of found) {
-    for (const next of depends.get(name) ?? []) if (/^lib/.test(next)) found.add(next);
+    for (const next of depends.get(name) ?? []) if (next.startsWith('lib')) found.add(next);
   }
   return [...found].sort();
 }
