@@ -5,6 +5,8 @@ import type { ProgressBook } from '../boot/progress-book.ts';
 import type { Timeline } from '../boot/timeline.ts';
 import { type AgentTokens, sessionKeyHost } from '../boot/tokens.ts';
 import { type Clock, kubeTime } from '../core/clock.ts';
+import { errorText } from '../core/errors.ts';
+import type { Logger } from '../core/log.ts';
 import { isMac, normalizeMac } from '../wire/mac.ts';
 import { provisionerErrors } from './errors.ts';
 import { RateMeter } from './rate.ts';
@@ -20,6 +22,7 @@ export interface AgentDoors {
   tokens: AgentTokens;
   board: TaskBoard;
   clock: Clock;
+  log: Logger;
   /** 128 random bits as text. */
   nonce: () => string;
   wake: HostWakeup;
@@ -123,7 +126,7 @@ export class AgentSessions {
     const status = book.status(key);
     if (status.task?.id !== taskId || status.task.finishedAt !== undefined) return true;
     const figures = this.#rates.take(keyText(key), { atMs: clock.monotonic(), taskId, step, bytesDone, bytesTotal });
-    book.note(key, { ...figures, task: { ...status.task, state: 'running' } });
+    book.note(key, figures);
     return false;
   }
 
@@ -155,7 +158,16 @@ export class AgentSessions {
     const storedMs = this.#seen.get(keyText(key))?.storedMs ?? 0;
     const store = nowMs - storedMs >= SEEN_STORE_MS;
     this.#seen.set(keyText(key), { nowMs, storedMs: store ? nowMs : storedMs });
-    if (store) this.#doors.book.note(key, { agent: { ...agent, lastSeen: kubeTime(nowMs) } });
+    if (store) this.#store(key, agent.nonce, nowMs);
+  }
+
+  /** Not a note: a session that was replaced meanwhile must not come back. A lost stamp is stored with the next. */
+  #store(key: ObjectKey, nonce: string, nowMs: number): void {
+    const { book, log } = this.#doors;
+    const lastSeen = kubeTime(nowMs);
+    book
+      .update(key, ({ agent }) => (agent?.nonce === nonce ? { agent: { ...agent, lastSeen } } : undefined))
+      .catch((error: unknown) => log.debug('lastSeen not stored', { host: keyText(key), error: errorText(error) }));
   }
 }
 

@@ -1,3 +1,4 @@
+import { kubeTime } from '../core/clock.ts';
 import { cleanStep } from './cleaning.ts';
 import { Machine } from './machine.ts';
 import type { OperationTable } from './operation.ts';
@@ -16,7 +17,7 @@ export function deprovisioning(cleaning: 'metadata' | 'disabled'): OperationTabl
         // After cleaning the agent stays: the next provisioning then begins at once.
         skip: () => cleaning === 'metadata',
         run: async (run) => {
-          await run.update({ boot: { intent: 'none', since: new Date(run.now).toISOString() }, agent: undefined });
+          await run.update({ boot: { intent: 'none', since: kubeTime(run.now) }, agent: undefined });
           await new Machine(run).off();
           return { kind: 'next' };
         },

@@ -36,7 +36,7 @@ export class ImageJobs {
     if (job === undefined) {
       job = { state: { kind: 'working' }, progress: { step: 'downloading', bytesDone: 0 }, waiting: new Map() };
       this.#jobs.set(id, job);
-      this.#start(id, job, image);
+      this.#start(job, image);
     }
     if (job.state.kind === 'working') job.waiting.set(keyText(run.key), run.key);
     // An answer is told once to everybody who waited; who asks later gets a new one, from the cache or by a new try.
@@ -59,7 +59,7 @@ export class ImageJobs {
     if (job.waiting.size === 0) this.#jobs.delete(id);
   }
 
-  #start(id: string, job: Job, image: Image): void {
+  #start(job: Job, image: Image): void {
     const onProgress = (progress: ImageProgress) => void (job.progress = progress);
     this.#doors.images
       .prepare(image, { signal: this.#doors.signal, onProgress })

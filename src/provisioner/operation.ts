@@ -47,7 +47,7 @@ export async function runOperation(
     const index = table.steps.findIndex((s) => s.name === operation?.step);
     const step = table.steps[index];
     if (operation === undefined || step === undefined) return finish(run, table);
-    const result = step.skip?.(run) === true ? ({ kind: 'next' } as const) : await attempt(run, step);
+    const result: StepResult = step.skip?.(run) === true ? { kind: 'next' } : await attempt(run, step);
     switch (result.kind) {
       case 'again':
         return { kind: 'continue', requeueMs: result.ms, dirty: false };

@@ -1,0 +1,103 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { AGENT_PATHS } from '../agent-protocol/messages.ts';
+import type { ObjectKey } from '../api/meta.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ProgressBook } from '../boot/progress-book.ts';
+import type { AgentSessions } from '../provisioner/agent-sessions.ts';
+import { provisionerErrors } from '../provisioner/errors.ts';
+import type { TaskBoard } from '../provisioner/task-board.ts';
+import type { AgentLogs } from './agent-logs.ts';
+import { agentMessages } from './agent-schema.ts';
+import { localAddress, plainAddress } from './boot-http.ts';
+
+export interface AgentApiDoors {
+  sessions: AgentSessions;
+  board: TaskBoard;
+  book: ProgressBook;
+  logs: AgentLogs;
+  clock: Clock;
+  /** Aborts when the server stops: open polls are answered. */
+  signal: AbortSignal;
+}
+
+const MAX_WAIT_S = 50;
+const REGISTER_BYTES = 256 * 1024;
+/** An inspection of a server with hundreds of disks. */
+const RESULT_BYTES = 8 << 20;
+const LOG_BYTES = 1 << 20;
+const MAX_LOG_LINES = 2000;
+
+/** The agent's side of the server: see `agent-protocol/messages.ts`. */
+export function agentRoutes(app: FastifyInstance, doors: AgentApiDoors): void {
+  const { sessions, board } = doors;
+  app.addContentTypeParser(['application/x-ndjson', 'text/plain'], { parseAs: 'string' }, (_request, body, done) =>
+    done(null, body),
+  );
+
+  app.post(AGENT_PATHS.register, { bodyLimit: REGISTER_BYTES }, (request) =>
+    sessions.register(agentMessages.register(request.body), plainAddress(request.ip), localAddress(request)),
+  );
+
+  app.get<{ Querystring: { wait?: string } }>(AGENT_PATHS.task, async (request, reply) => {
+    const key = sessionOf(doors, request);
+    const wait = Math.min(MAX_WAIT_S, Math.max(0, Number(request.query.wait ?? 0) || 0));
+    const gone = new AbortController();
+    request.raw.once('close', () => gone.abort());
+    const task = await board.next(key, wait * 1000, AbortSignal.any([gone.signal, doors.signal]));
+    if (task === undefined || gone.signal.aborted) return reply.code(204).send();
+    // A session that ended while it waited gets no task of its successor.
+    sessionOf(doors, request);
+    await markRunning(doors, key, task.id);
+    return task;
+  });
+
+  app.post(AGENT_PATHS.progress, { bodyLimit: REGISTER_BYTES }, (request) => {
+    const key = sessionOf(doors, request);
+    const { taskId, step, bytesDone, bytesTotal } = agentMessages.progress(request.body);
+    return Promise.resolve({ cancel: sessions.progress(key, taskId, step, bytesDone, bytesTotal) });
+  });
+
+  app.post(AGENT_PATHS.result, { bodyLimit: RESULT_BYTES }, async (request, reply) => {
+    const key = sessionOf(doors, request);
+    await sessions.result(key, agentMessages.result(request.body));
+    return reply.code(204).send();
+  });
+
+  app.post(AGENT_PATHS.logs, { bodyLimit: LOG_BYTES }, async (request, reply) => {
+    const key = sessionOf(doors, request);
+    await doors.logs.append(key, logLines(request.body));
+    return reply.code(204).send();
+  });
+}
+
+function sessionOf(doors: AgentApiDoors, request: FastifyRequest): ObjectKey {
+  const [scheme, key] = (request.headers.authorization ?? '').split(' ');
+  if (scheme !== 'Bearer' || key === undefined) {
+    throw provisionerErrors.make('AGENT_SESSION_INVALID', 'no session key was sent');
+  }
+  return doors.sessions.authenticate(key);
+}
+
+async function markRunning(doors: AgentApiDoors, key: ObjectKey, taskId: string): Promise<void> {
+  await doors.book.update(key, ({ task }) =>
+    task?.id === taskId && task.state === 'issued' ? { task: { ...task, state: 'running' } } : undefined,
+  );
+}
+
+/** One JSON object a line; lines that are none are kept as text, since a log must not be lost to its own trouble. */
+function logLines(body: unknown) {
+  const text = typeof body === 'string' ? body : JSON.stringify(body ?? '');
+  return text
+    .split('\n')
+    .filter((l) => l.trim() !== '')
+    .slice(0, MAX_LOG_LINES)
+    .map(logLine);
+}
+
+function logLine(line: string) {
+  try {
+    return agentMessages.logLine(JSON.parse(line));
+  } catch {
+    return { atMs: Number.NaN, level: 'info' as const, message: line.slice(0, 2000) };
+  }
+}

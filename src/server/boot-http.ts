@@ -1,0 +1,150 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { keyOf } from '../api/meta.ts';
+import type { ObjectKey } from '../api/meta.ts';
+import { bootErrors } from '../boot/errors.ts';
+import type { ProgressBook } from '../boot/progress-book.ts';
+import { type ScriptServer, scriptFor, scriptScope } from '../boot/script-for.ts';
+import { renderScript } from '../boot/scripts.ts';
+import type { Timeline } from '../boot/timeline.ts';
+import type { UrlSigner } from '../boot/url-signing.ts';
+import { type Clock, kubeTime } from '../core/clock.ts';
+import type { ImageManifest } from '../image/manifest-types.ts';
+import type { AgentSessions } from '../provisioner/agent-sessions.ts';
+import { isMac, normalizeMac } from '../wire/mac.ts';
+import type { BootFiles } from './boot-files.ts';
+import type { ByteCounter } from './byte-counter.ts';
+import { sendFile } from './static-file.ts';
+
+/** Prepared images, to be read. `image/cache.ts` through the composition. */
+export interface ImageFrames {
+  manifest(digest: string): Promise<ImageManifest | undefined>;
+  /** The zstd bytes of a data frame. */
+  frame(digest: string, index: number): Promise<Uint8Array | undefined>;
+}
+
+export interface BootHttpDoors {
+  book: ProgressBook;
+  timeline: Timeline;
+  sessions: AgentSessions;
+  signer: UrlSigner;
+  files: BootFiles;
+  images: ImageFrames;
+  clock: Clock;
+  bytes: ByteCounter;
+  /** What is the same in all scripts; addresses come from the request. */
+  script: Omit<ScriptServer, 'httpBase' | 'agentServer' | 'nowMs'> & { agentPort: number };
+  /** The host that was last seen at this address, for the timeline. */
+  hostAt: (ip: string) => ObjectKey | undefined;
+}
+
+/** A machine that is in its firmware cannot be polling: an agent silent for this long has been rebooted. */
+const REBOOTED_MS = 12_000;
+
+interface Signed {
+  Params: { expiry: string; signature: string };
+}
+
+/** Routes for machines that run none of our code yet. Everything is signed, but for loaders, which are public programs. */
+export function bootRoutes(app: FastifyInstance, doors: BootHttpDoors): void {
+  const { signer, clock, files, bytes } = doors;
+  const verify = (request: FastifyRequest<Signed>, scope: string) =>
+    signer.verify(request.params.expiry, request.params.signature, scope, clock.now());
+
+  app.get<{ Params: { name: string } }>('/loader/:name', async (request, reply) => {
+    const path = files.loader(request.params.name);
+    if (path === undefined) return reply.code(404).send('no such loader\n');
+    see(doors, request, 'http-loader', `${request.params.name} sent by HTTP`);
+    return sendFile(request, reply, path);
+  });
+
+  app.get<Signed & { Params: { mac: string } }>(
+    '/s/:expiry/:signature/boot/:mac/script.ipxe',
+    async (request, reply) => {
+      const text = request.params.mac;
+      if (!isMac(text)) throw bootErrors.make('BOOT_URL_INVALID', 'not a MAC address');
+      const mac = normalizeMac(text);
+      verify(request, scriptScope(mac));
+      return reply.type('text/plain').send(await script(doors, request, mac));
+    },
+  );
+
+  app.get<Signed & { Params: { file: string } }>('/s/:expiry/:signature/ramdisk/:file', async (request, reply) => {
+    verify(request, 'ramdisk');
+    const { file } = request.params;
+    if (file !== 'vmlinuz' && file !== 'ramdisk.zst') return reply.code(404).send('no such file\n');
+    const kernel = file === 'vmlinuz';
+    see(doors, request, kernel ? 'http-kernel' : 'http-ramdisk', `${kernel ? 'kernel' : 'ramdisk'} asked for by HTTP`);
+    return bytes.count('ramdisk', await sendFile(request, reply, kernel ? files.kernel : files.ramdisk));
+  });
+
+  app.get<Signed & { Params: { digest: string } }>(
+    '/s/:expiry/:signature/image/:digest/manifest',
+    async (request, reply) => {
+      const { digest } = request.params;
+      verify(request, `image/${digest}`);
+      return sendManifest(reply, await doors.images.manifest(digest));
+    },
+  );
+
+  app.get<Signed & { Params: { digest: string; index: string } }>(
+    '/s/:expiry/:signature/image/:digest/frames/:index',
+    async (request, reply) => {
+      const { digest, index } = request.params;
+      verify(request, `image/${digest}`);
+      const frame = /^\d{1,9}$/.test(index) ? await doors.images.frame(digest, Number(index)) : undefined;
+      if (frame === undefined) return reply.code(404).send('no such frame\n');
+      bytes.add('image', frame.length);
+      return reply.type('application/zstd').send(frame);
+    },
+  );
+}
+
+function sendManifest(reply: FastifyReply, manifest: ImageManifest | undefined): FastifyReply {
+  return manifest === undefined ? reply.code(404).send('no such image\n') : reply.send(manifest);
+}
+
+async function script(doors: BootHttpDoors, request: FastifyRequest, mac: string): Promise<string> {
+  const { book, timeline, clock } = doors;
+  const owner = book.hosts.byMac(mac);
+  if (owner.kind !== 'host') throw bootErrors.make('BOOT_URL_INVALID', `no host boots from ${mac}`);
+  const key = keyOf(owner.host);
+  await renewAttempt(doors, key);
+  const address = localAddress(request);
+  const status = book.status(key);
+  const made = scriptFor(owner.host, mac, status, {
+    ...doors.script,
+    httpBase: `http://${address}:${request.socket.localPort}`,
+    agentServer: `https://${address}:${doors.script.agentPort}`,
+    nowMs: clock.now(),
+  });
+  timeline.add(key, { source: 'http', kind: 'http-script', text: `iPXE script sent: ${made.kind}` });
+  return renderScript(made);
+}
+
+/** The machine has rebooted by itself while its agent was wanted: it gets a new attempt, the old session ends. */
+async function renewAttempt(doors: BootHttpDoors, key: ObjectKey): Promise<void> {
+  const silent = doors.sessions.silentMs(key);
+  if (silent === undefined || silent < REBOOTED_MS) return;
+  await doors.book.update(key, (status) => ({
+    attempt: (status.attempt ?? 0) + 1,
+    agent: undefined,
+    ramdiskBoot: { step: 'wait-agent', since: kubeTime(doors.clock.now()) },
+  }));
+  const text = 'the machine rebooted by itself and boots the ramdisk again';
+  doors.timeline.add(key, { source: 'agent', kind: 'agent-rebooted', text });
+}
+
+function see(doors: BootHttpDoors, request: FastifyRequest, kind: string, text: string): void {
+  const key = doors.hostAt(plainAddress(request.ip));
+  if (key !== undefined) doors.timeline.add(key, { source: 'http', kind, text });
+}
+
+/** The address the machine reached us at. */
+export function localAddress(request: FastifyRequest): string {
+  return plainAddress(request.socket.localAddress ?? '127.0.0.1');
+}
+
+/** IPv4 clients of a dual-stack socket show up as `::ffff:10.77.0.100`. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}

@@ -1,0 +1,19 @@
+import { defineErrors } from '../core/errors.ts';
+
+export const serverErrors = defineErrors({
+  SERVER_PORT_IN_USE: {
+    blame: 'user',
+    retry: false,
+    hint: 'choose another port, or stop the program that holds it',
+  },
+  SERVER_REQUEST_INVALID: {
+    blame: 'peer',
+    retry: false,
+    hint: 'the agent and the server are of different versions; rebuild the ramdisk',
+  },
+  SERVER_CONFIG: {
+    blame: 'user',
+    retry: false,
+    hint: 'see `ingot up --help`',
+  },
+});

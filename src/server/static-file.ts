@@ -1,0 +1,53 @@
+import { open } from 'node:fs/promises';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+export interface ByteRange {
+  start: number;
+  /** Inclusive. */
+  end: number;
+}
+
+/**
+ * Reads a Range header for a file of `size` bytes (RFC 9110 §14.1.2). Only one range is served; several, or another
+ * unit, are as if none were asked for.
+ */
+export function parseRange(header: string | undefined, size: number): ByteRange | 'all' | 'unsatisfiable' {
+  const match = header === undefined ? null : /^bytes=(\d*)-(\d*)$/.exec(header.trim());
+  if (match === null) return 'all';
+  const [, first = '', last = ''] = match;
+  if (first === '' && last === '') return 'all';
+  if (first === '') {
+    const count = Math.min(Number(last), size);
+    return count === 0 ? 'unsatisfiable' : { start: size - count, end: size - 1 };
+  }
+  const start = Number(first);
+  const end = last === '' ? size - 1 : Math.min(Number(last), size - 1);
+  if (last !== '' && Number(last) < start) return 'all';
+  return start >= size ? 'unsatisfiable' : { start, end };
+}
+
+/** Sends a file, whole or the range asked for. The caller has decided that it may be read. */
+export async function sendFile(request: FastifyRequest, reply: FastifyReply, path: string): Promise<FastifyReply> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const range = parseRange(request.headers.range, size);
+    reply.header('accept-ranges', 'bytes').type('application/octet-stream');
+    if (range === 'unsatisfiable') {
+      await handle.close();
+      return await reply.code(416).header('content-range', `bytes */${size}`).send();
+    }
+    const { start, end } = range === 'all' ? { start: 0, end: size - 1 } : range;
+    if (range !== 'all') reply.code(206).header('content-range', `bytes ${start}-${end}/${size}`);
+    reply.header('content-length', Math.max(0, end - start + 1));
+    if (request.method === 'HEAD' || size === 0) {
+      await handle.close();
+      return await reply.send();
+    }
+    // The stream owns the handle from here and closes it, also when the client goes away.
+    return await reply.send(handle.createReadStream({ start, end, highWaterMark: 256 * 1024 }));
+  } catch (error) {
+    await handle.close().catch(() => {});
+    throw error;
+  }
+}
