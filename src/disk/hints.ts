@@ -9,7 +9,9 @@ export interface DiskRefusal {
   reason: string;
 }
 
-export type DiskChoice = { ok: true; disk: DiskFacts } | { ok: false; error: IngotError; refusals: DiskRefusal[] };
+export type DiskChoice<D extends DiskFacts> =
+  | { ok: true; disk: D }
+  | { ok: false; error: IngotError; refusals: DiskRefusal[] };
 
 /** Without hints a disk must have this much: smaller ones are boot sticks and virtual media. */
 const MIN_ROOT_BYTES = 4 * 2 ** 30;
@@ -70,7 +72,10 @@ function rulesOf(h: RootDeviceHints): Rule[] {
  * match; text is compared without case and surrounding blanks. Without: the smallest of at least 4 GiB, ties by name.
  * A refusal (DISK_NO_MATCH) lists the hints and, disk by disk, the first hint that failed.
  */
-export function chooseDisk(hints: RootDeviceHints | undefined, disks: readonly DiskFacts[]): DiskChoice {
+export function chooseDisk<D extends DiskFacts>(
+  hints: RootDeviceHints | undefined,
+  disks: readonly D[],
+): DiskChoice<D> {
   const rules = rulesOf(hints ?? {});
   if (rules.length === 0) return smallest(disks);
   const refusals: DiskRefusal[] = [];
@@ -90,7 +95,7 @@ function firstReason(rules: readonly Rule[], disk: DiskFacts): string | undefine
   return undefined;
 }
 
-function smallest(disks: readonly DiskFacts[]): DiskChoice {
+function smallest<D extends DiskFacts>(disks: readonly D[]): DiskChoice<D> {
   const [best] = disks
     .filter((d) => d.sizeBytes >= MIN_ROOT_BYTES)
     .sort((a, b) => a.sizeBytes - b.sizeBytes || (a.name < b.name ? -1 : 1));
@@ -99,7 +104,7 @@ function smallest(disks: readonly DiskFacts[]): DiskChoice {
   return refuse('no disk of at least 4 GiB, and spec.rootDeviceHints names none', refusals);
 }
 
-function refuse(what: string, refusals: DiskRefusal[]): DiskChoice {
+function refuse(what: string, refusals: DiskRefusal[]): DiskChoice<never> {
   const list = refusals.map((r) => `${r.disk}: ${r.reason}`).join('; ');
   const error = diskErrors.make('DISK_NO_MATCH', `${what}: ${list === '' ? 'the host has no disks' : list}`);
   return { ok: false, error, refusals };

@@ -45,9 +45,9 @@ export function matchPin(pin: PinnedDisk, disk: DiskFacts): { ok: true } | { ok:
  * pinned by-path link decides.
  * @throws DISK_PIN_MISMATCH listing every disk's reason
  */
-export function findPinned(pin: PinnedDisk, disks: readonly DiskFacts[]): DiskFacts {
+export function findPinned<D extends DiskFacts>(pin: PinnedDisk, disks: readonly D[]): D {
   const reasons: string[] = [];
-  const found: DiskFacts[] = [];
+  const found: D[] = [];
   for (const disk of disks) {
     const match = matchPin(pin, disk);
     if (match.ok) found.push(disk);

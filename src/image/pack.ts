@@ -56,6 +56,11 @@ async function obtain(request: PackRequest, path: string, doors: FetchDoors, sig
   const local = !URL.canParse(request.source);
   const source = parseSource(local ? resolve(request.source) : request.source);
   if (source.kind === 'file' && request.checksum === undefined) return source.path;
+  if (request.checksum === undefined) {
+    throw imageErrors.make('IMAGE_NO_CHECKSUM', `no checksum for ${redactUrl(request.source)}`, {
+      hint: 'an image from the network is packed only with --checksum',
+    });
+  }
   const checksum = await wanted(request, sourceBaseName(source), doors, signal);
   const got =
     source.kind === 'file'
