@@ -110,7 +110,7 @@ async function ask(
 ): Promise<HttpReply> {
   const reply = await doors.http(url, headers, signal);
   if (reply.status === 200 || reply.status === 206) return reply;
-  reply.body.destroy?.();
+  reply.discard();
   const where = redactUrl(url.href);
   if (reply.status === 404 || reply.status === 410) {
     throw imageErrors.make('IMAGE_NOT_FOUND', `${where} is not there (HTTP ${reply.status})`);

@@ -5,7 +5,9 @@ export interface HttpReply {
   status: number;
   /** Lower-case names. */
   headers: Record<string, string | string[] | undefined>;
-  body: AsyncIterable<Uint8Array> & { destroy?: () => void };
+  body: AsyncIterable<Uint8Array>;
+  /** Closes the connection without reading the body. */
+  discard: () => void;
 }
 
 export type HttpDoor = (url: URL, headers: Record<string, string>, signal: AbortSignal) => Promise<HttpReply>;
@@ -37,6 +39,12 @@ export function undiciDoor(ca?: string): HttpDoor {
       headers: { 'user-agent': 'ingot', 'accept-encoding': 'identity', ...login, ...headers },
       signal,
     });
-    return { status: reply.statusCode, headers: reply.headers, body: reply.body };
+    const { body } = reply;
+    const discard = () => {
+      // undici reports the cut as an error of the body; nobody listens to it any more.
+      body.on('error', () => {});
+      body.destroy();
+    };
+    return { status: reply.statusCode, headers: reply.headers, body, discard };
   };
 }
