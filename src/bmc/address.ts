@@ -70,7 +70,7 @@ interface SchemeParts {
 
 function schemeOf(written: string, text: string): SchemeParts {
   const [scheme = '', suffix, ...more] = written.split('+');
-  const removed = REMOVED_SCHEMES[scheme];
+  const removed = REMOVED_SCHEMES.get(scheme);
   if (removed !== undefined) {
     throw bmcErrors.make('BMC_SCHEME_REMOVED', `BMC address ${text}: the driver ${removed} no longer exists in Metal3`);
   }
@@ -89,10 +89,9 @@ function schemeOf(written: string, text: string): SchemeParts {
 
 function hostOf(authority: string, text: string): { host: string; port: number | undefined } {
   const invalid = (why: string) => bmcErrors.make('BMC_ADDRESS_INVALID', `BMC address ${text}: ${why}`);
+  if (isIP(authority) === 6) throw invalid('an IPv6 address needs brackets');
   const parts = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(authority);
-  if (parts === null) {
-    throw invalid(isIP(authority) === 6 ? 'an IPv6 address needs brackets' : `"${authority}" is not host[:port]`);
-  }
+  if (parts === null) throw invalid(`"${authority}" is not host[:port]`);
   const [, inBrackets, plain = '', portText] = parts;
   const host = inBrackets ?? plain;
   if (host === '') throw invalid('the host is missing');

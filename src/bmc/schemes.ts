@@ -24,12 +24,12 @@ export const SCHEMES: Readonly<Record<string, BmcScheme>> = {
   'redfish-uefihttp': redfish('uefi-http'),
 };
 
-/** Schemes that Metal3 had once; manifests with them are still around. */
-export const REMOVED_SCHEMES: Readonly<Record<string, string>> = {
-  idrac: 'idrac (WSMAN)',
-  ibmc: 'ibmc',
-  ilo4: 'ilo4',
-  'ilo4-virtualmedia': 'ilo4-virtualmedia',
-  ilo5: 'ilo5',
-  irmc: 'irmc',
-};
+/** Schemes that Metal3 had once, and their drivers; manifests with them are still around. */
+export const REMOVED_SCHEMES: ReadonlyMap<string, string> = new Map([
+  ['idrac', 'idrac (WSMAN)'],
+  ['ibmc', 'ibmc'],
+  ['ilo4', 'ilo4'],
+  ['ilo4-virtualmedia', 'ilo4-virtualmedia'],
+  ['ilo5', 'ilo5'],
+  ['irmc', 'irmc'],
+]);

@@ -7,10 +7,10 @@ export async function runClock<T>(
   limitMs = 600_000,
 ): Promise<{ value: T; ms: number }> {
   const start = clock.monotonic();
-  let done = false;
-  const watched = promise.finally(() => (done = true));
+  const state = { done: false };
+  const watched = promise.finally(() => (state.done = true));
   watched.catch(() => {});
-  while (!done && clock.monotonic() - start < limitMs) await clock.advance(25);
-  if (!done) throw new Error(`still waiting after ${limitMs} ms`);
+  while (!state.done && clock.monotonic() - start < limitMs) await clock.advance(25);
+  if (!state.done) throw new Error(`still waiting after ${limitMs} ms`);
   return { value: await watched, ms: clock.monotonic() - start };
 }
