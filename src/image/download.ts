@@ -127,8 +127,13 @@ async function attempt(url: URL, state: Progress, doors: FetchDoors, options: Do
       ? { range: `bytes=${state.done}-`, 'if-range': state.validator }
       : {};
   const reply = await ask(url, range, doors, options.signal);
-  await acceptHeaders(reply, state);
-  if ((state.total ?? 0) > options.maxBytes) tooLarge(url, options.maxBytes);
+  try {
+    await acceptHeaders(reply, state);
+    if ((state.total ?? 0) > options.maxBytes) tooLarge(url, options.maxBytes);
+  } catch (error) {
+    reply.discard();
+    throw error;
+  }
   const take = async () => {
     for await (const chunk of reply.body) {
       await append(state, chunk);

@@ -374,6 +374,30 @@ describe('what the image cache refuses', () => {
     });
   });
 
+  it('an endless download, an endless sums file, a large download by its announced size', async () => {
+    await withServer(
+      (request, response) => {
+        if (request.url === '/announced') response.writeHead(200, { 'content-length': 1 << 30 }).flushHeaders();
+        else {
+          const more = () => void (response.destroyed || response.write(raw, more));
+          more();
+        }
+      },
+      async (server) => {
+        await withCache(
+          async (cache) => {
+            const checksum = sha256(raw);
+            await fails(cache, { url: `${server.url}/endless`, checksum }, 'IMAGE_TOO_LARGE', /larger than/);
+            await fails(cache, { url: `${server.url}/announced`, checksum }, 'IMAGE_TOO_LARGE', /larger than/);
+            const sums = { url: '/x', checksum: `${server.url}/sums` };
+            await fails(cache, sums, 'IMAGE_CHECKSUM_INVALID', /too large to be a sums file/);
+          },
+          { maxImageBytes: 20 << 20 },
+        );
+      },
+    );
+  });
+
   it('a server that is not there', async () => {
     await withCache(async (cache) => {
       await fails(

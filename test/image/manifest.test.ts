@@ -23,7 +23,7 @@ describe('manifest digest', () => {
     ];
     const left = hash(Buffer.from([1]), leaves[0]!, leaves[1]!);
     const tree = hash(Buffer.from([1]), left, leaves[2]!);
-    const header = hash(Buffer.from('02' + '00000001' + '0000000000800200' + '00400000' + '00000003', 'hex'));
+    const header = hash(Buffer.from('02_00000001_0000000000800200_00400000_00000003'.replaceAll('_', ''), 'hex'));
     const root = hash(Buffer.from([3]), header, tree);
     assert.equal(sealManifest(2 * FRAME_BYTES + 512, frames).digest, `sha256:${root.toString('hex')}`);
   });
