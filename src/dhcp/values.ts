@@ -24,7 +24,11 @@ export function readText(options: DhcpOptions, code: number): string | undefined
 export function cleanText(value: Uint8Array): string {
   let end = value.length;
   while (end > 0 && value[end - 1] === 0) end -= 1;
-  return latin1(value.subarray(0, end)).replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return Array.from(latin1(value.subarray(0, end)), (c) => (isControl(c) ? '?' : c)).join('');
+}
+
+function isControl(c: string): boolean {
+  return c < ' ' || (c >= '\u007f' && c <= '\u009f');
 }
 
 export function messageType(options: DhcpOptions): number | undefined {
