@@ -181,7 +181,18 @@ export function parseBackupGpt(tail: Uint8Array, diskSectors: number, sectorByte
 
 /** Do two copies describe the same partitions on the same disk? */
 export function sameTable(a: Gpt, b: Gpt): boolean {
-  const facts = (g: Gpt) => [g.diskGuid, g.firstUsableLba, g.lastUsableLba, g.partitions];
-  const text = (g: Gpt) => JSON.stringify(facts(g), (_k, v: unknown) => (typeof v === 'bigint' ? v.toString() : v));
-  return text(a) === text(b);
+  return facts(a) === facts(b);
+}
+
+function facts(g: Gpt): string {
+  const rows = g.partitions.map((p) => [
+    p.number,
+    p.type,
+    p.guid,
+    p.firstLba,
+    p.lastLba,
+    p.attributes.toString(),
+    p.name,
+  ]);
+  return JSON.stringify([g.diskGuid, g.firstUsableLba, g.lastUsableLba, rows]);
 }

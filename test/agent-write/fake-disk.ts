@@ -73,6 +73,15 @@ export class FakeDisk implements BlockDevice {
     return next;
   }
 
+  /** The power goes; of the unflushed writes those for which `kept` says so did reach the platter. */
+  losePower(kept: (index: number) => boolean): void {
+    this.#dirty.forEach((w, i) => {
+      if (kept(i)) this.stable.set(w.bytes, w.position);
+    });
+    this.#dirty = [];
+    this.data.set(this.stable);
+  }
+
   async #run(
     operation: 'read' | 'write' | 'flush',
     position: number,
