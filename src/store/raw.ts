@@ -55,6 +55,8 @@ export interface ChangesOptions {
   namespace?: string;
   matches?: (object: KubeObject) => boolean;
   signal: AbortSignal;
+  /** Called when everything up to `revision` has been delivered: a watch may be resumed from there. */
+  onIdle?: (revision: number) => void;
 }
 
 export interface RawChange {

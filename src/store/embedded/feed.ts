@@ -36,6 +36,7 @@ export class Feed {
       const rows = this.#tables.changesAfter(kind, position, BATCH);
       if (rows.length === 0) {
         position = newest;
+        options.onIdle?.(newest);
         await this.#wait(signal);
       }
       for (const row of rows) {
