@@ -95,10 +95,13 @@ function recordOnce(pass: Pass, message: string): void {
 
 /** Missing data is waited for, wrong data is an error of the person who wrote it; no disk is touched for either. */
 function* dataNotReady(pass: Pass, problem: ConfigProblem): Steps<Verdict> {
-  const wait = waitForData(pass, problem);
   if (problem.kind === 'invalid') {
+    pass.notes.push({ metric: 'config-data', field: problem.field });
     recordOnce(pass, failureText(hostErrors.make('HOST_CONFIG_INVALID', problem.message)));
+    return yield* managePower(pass);
   }
+  if (failedIn(pass, 'provisioning error')) clearError(pass.status);
+  const wait = waitForData(pass, problem);
   const power = yield* managePower(pass);
   return power.kind === 'continue' ? wait : power;
 }
