@@ -119,6 +119,10 @@ export class MemoryStore implements Store {
       throw storeErrors.make('STORE_CONFLICT', 'the uid is another one');
     }
     this.beforeWrite?.('delete', type, old);
+    this.#end(type, old);
+  }
+
+  #end(type: ResourceType, old: Stored): void {
     if ((old.metadata.finalizers ?? []).length === 0) {
       this.#remove(type, old);
       return;
@@ -184,7 +188,7 @@ export class MemoryStore implements Store {
       const owners = child.metadata.ownerReferences ?? [];
       if (!owners.some((o) => o.uid === object.metadata.uid)) continue;
       const alive = owners.some((o) => [...this.#objects.values()].some((e) => e.object.metadata.uid === o.uid));
-      if (!alive) void this.delete(other, keyOf(child));
+      if (!alive) this.#end(other, child);
     }
   }
 
