@@ -3,6 +3,7 @@ import { isObject } from '../api/validation/schema.ts';
 import { badRequest, unsupportedMedia } from './api-error.ts';
 import { duplicateKeys } from './duplicates.ts';
 import { parseMedia } from './media.ts';
+import { decodeKubeProto } from './proto-kinds.ts';
 
 export interface Body {
   value: unknown;
@@ -14,11 +15,12 @@ export interface Body {
 const POISON = /"(?:__proto__|\\u005f)/i;
 
 /**
- * Reads a JSON or YAML body.
+ * Reads a JSON, YAML or (for core kinds) protobuf body.
  * @throws ApiError 400, 415
  */
 export function decodeBody(bytes: Uint8Array, contentType: string | undefined): Body {
   const { type } = parseMedia(contentType ?? 'application/json');
+  if (type === 'application/vnd.kubernetes.protobuf') return decodeProtobuf(bytes);
   const text = Buffer.from(bytes).toString('utf8');
   if (type === 'application/yaml' || type === 'application/apply-patch+yaml') {
     return text.trimStart().startsWith('{') ? decodeJson(text) : decodeYaml(text);
@@ -27,6 +29,18 @@ export function decodeBody(bytes: Uint8Array, contentType: string | undefined): 
     throw unsupportedMedia('application/json, application/yaml');
   }
   return decodeJson(text);
+}
+
+function decodeProtobuf(bytes: Uint8Array): Body {
+  let value: unknown;
+  try {
+    value = decodeKubeProto(bytes);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw badRequest(`the object provided is unrecognized (must be of type protobuf): ${why}`);
+  }
+  if (value === undefined) throw unsupportedMedia('application/json, application/yaml');
+  return { value, duplicates: [] };
 }
 
 function decodeJson(text: string): Body {
