@@ -4,7 +4,7 @@ import type { BareMetalHost } from '../../src/api/baremetalhost.ts';
 import type { ConfigMap, Secret } from '../../src/api/core-types.ts';
 import type { HostProgress } from '../../src/api/hostprogress.ts';
 import type { KubeObject, ObjectKey, ResourceType } from '../../src/api/meta.ts';
-import { BARE_METAL_HOST, CONFIG_MAP, HOST_PROGRESS, LEASE, SECRET } from '../../src/api/resources.ts';
+import { BARE_METAL_HOST, CONFIG_MAP, EVENT, HOST_PROGRESS, LEASE, SECRET } from '../../src/api/resources.ts';
 import { storeErrors } from '../../src/store/errors.ts';
 import type { Store, StoreEvent } from '../../src/store/store.ts';
 
@@ -103,6 +103,24 @@ export function storeContract(name: string, makeStore: () => Promise<StoreUnderT
       const [a, b] = [await make(), await make()];
       assert.match(a.metadata.name, /^gen-[a-z0-9]{5}$/);
       assert.notEqual(a.metadata.name, b.metadata.name);
+    });
+
+    test('an Event may be named after its reason, capitals included', async () => {
+      const event = await store.create(EVENT, {
+        apiVersion: 'v1',
+        kind: 'Event',
+        metadata: { namespace: ns, name: '', generateName: 'ProvisioningStarted-' },
+        involvedObject: { apiVersion: 'metal3.io/v1alpha1', kind: 'BareMetalHost', namespace: ns, name: 'h' },
+        reason: 'ProvisioningStarted',
+        message: 'Image provisioning started',
+        type: 'Normal',
+        count: 1,
+        firstTimestamp: '2026-01-02T03:04:05Z',
+        lastTimestamp: '2026-01-02T03:04:05Z',
+        source: { component: 'metal3-baremetal-controller' },
+      });
+      assert.match(event.metadata.name, /^ProvisioningStarted-[a-z0-9]{5}$/);
+      assert.equal((await store.get(EVENT, key(event.metadata.name))).message, 'Image provisioning started');
     });
 
     test('stringData of a Secret is folded into data', async () => {

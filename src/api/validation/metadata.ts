@@ -1,6 +1,13 @@
 import type { ObjectMeta, OwnerReference } from '../meta.ts';
 import { type FieldError, invalid, required } from './field-error.ts';
-import { checkAnnotations, checkLabelName, checkLabelValue, checkQualifiedName, checkSubdomain } from './names.ts';
+import {
+  checkAnnotations,
+  checkLabelName,
+  checkLabelValue,
+  checkPathSegment,
+  checkQualifiedName,
+  checkSubdomain,
+} from './names.ts';
 import type { Schema } from './schema.ts';
 
 const TEXT: Schema = { type: 'string' };
@@ -72,10 +79,10 @@ export const OBJECT_META_SCHEMA: Schema = {
 };
 
 /** Rules of metadata that a schema cannot say. Types have been checked before. */
-export function validateMetadata(meta: ObjectMeta, namespaced: boolean, isNamespace: boolean): FieldError[] {
+export function validateMetadata(meta: ObjectMeta, namespaced: boolean, kind: string): FieldError[] {
   const errors: FieldError[] = [];
   if (meta.name === '') errors.push(required('metadata.name', 'name or generateName is required'));
-  else errors.push(...(isNamespace ? checkLabelName : checkSubdomain)(meta.name, 'metadata.name'));
+  else errors.push(...nameRule(kind)(meta.name, 'metadata.name'));
   if (namespaced) errors.push(...checkLabelName(meta.namespace ?? '', 'metadata.namespace'));
   for (const [key, value] of Object.entries(meta.labels ?? {})) {
     errors.push(...checkQualifiedName(key, 'metadata.labels'), ...checkLabelValue(value, 'metadata.labels'));
@@ -84,6 +91,12 @@ export function validateMetadata(meta: ObjectMeta, namespaced: boolean, isNamesp
   (meta.finalizers ?? []).forEach((name, i) => errors.push(...checkQualifiedName(name, `metadata.finalizers[${i}]`)));
   errors.push(...checkOwners(meta.ownerReferences ?? []));
   return errors;
+}
+
+/** Events are named after their reason, capitals included (metal3-compat §7.1): only what breaks a URL is refused. */
+function nameRule(kind: string): (value: string, field: string) => FieldError[] {
+  if (kind === 'Namespace') return checkLabelName;
+  return kind === 'Event' ? checkPathSegment : checkSubdomain;
 }
 
 function checkOwners(owners: readonly OwnerReference[]): FieldError[] {

@@ -28,6 +28,13 @@ export function checkSubdomain(value: string, field: string): FieldError[] {
   return SUBDOMAIN_RE.test(value) ? [] : [invalid(field, value, SUBDOMAIN_TEXT)];
 }
 
+/** Names that only have to fit into a URL path. */
+export function checkPathSegment(value: string, field: string): FieldError[] {
+  if (value === '.' || value === '..') return [invalid(field, value, `may not be '${value}'`)];
+  const bad = ['/', '%'].find((c) => value.includes(c));
+  return bad === undefined ? [] : [invalid(field, value, `may not contain '${bad}'`)];
+}
+
 /** Namespace names: lower-case DNS label, at most 63 characters. */
 export function checkLabelName(value: string, field: string): FieldError[] {
   if (value.length > 63) return [invalid(field, value, 'must be no more than 63 bytes')];

@@ -175,7 +175,7 @@ export function checkObject(resource: Resource, object: KubeObject, live?: KubeO
   const errors: FieldError[] = validate(object, resource.schema);
   if (errors.length === 0) {
     const { namespaced, kind } = resource.type;
-    errors.push(...validateMetadata(object.metadata, namespaced, kind === 'Namespace'));
+    errors.push(...validateMetadata(object.metadata, namespaced, kind));
     errors.push(...validateCore(resource, object, live));
     if (live !== undefined) errors.push(...checkFinalizers(object.metadata, live.metadata));
   }
