@@ -1,0 +1,292 @@
+/** Our BMC server against ipmitool and FreeIPMI; our client against ipmi_sim and the server virtualbmc is built on. */
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import type { Bmc, BootOverride } from '../../src/bmc/bmc.ts';
+import { openBmc } from '../../src/bmc/open.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { IngotError } from '../../src/core/errors.ts';
+import { exec } from '../../src/core/exec.ts';
+import { type LogLine, memoryLogger, silentLogger } from '../../src/core/log.ts';
+import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
+import type { ServerFaults } from '../../src/ipmi/server-faults.ts';
+import { FakeChassis } from '../support/fake-chassis.ts';
+import { type Peer, type SimPeer, ipmitool, startIpmiSim, startPyghmi } from '../support/ipmi-peers.ts';
+
+const doors = { clock: systemClock, random: Math.random, log: silentLogger };
+const PXE: BootOverride = { device: 'pxe', persistence: 'once', firmware: 'uefi' };
+
+const startOurs = (chassis: FakeChassis, faults: ServerFaults = {}, suites?: readonly number[]): Promise<IpmiServer> =>
+  startIpmiServer({
+    address: '127.0.0.1',
+    port: 0,
+    users: [
+      { name: 'admin', password: 'secret', privilege: 'administrator' },
+      { name: 'oper', password: 'operpass', privilege: 'operator' },
+    ],
+    guid: Buffer.from('00112233445566778899aabbccddeeff', 'hex'),
+    chassis,
+    deviceId: { deviceId: 0x20, manufacturerId: 674, productId: 256, firmwareVersion: '2.48' },
+    faults,
+    ...(suites === undefined ? {} : { suites }),
+    ...doors,
+  });
+
+interface Opened {
+  bmc: Bmc;
+  lines: LogLine[];
+}
+
+function open(port: number, username = 'admin', password = 'secret'): Opened {
+  const lines: LogLine[] = [];
+  const bmc = openBmc({
+    address: `ipmi://127.0.0.1:${port}`,
+    credentials: { username, password },
+    disableCertificateVerification: false,
+    doors: { ...doors, log: memoryLogger(lines) },
+  });
+  return { bmc, lines };
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+    return 'none';
+  } catch (error) {
+    assert.ok(error instanceof IngotError, String(error));
+    return error.code;
+  }
+}
+
+const within = (ms: number) => AbortSignal.timeout(ms);
+
+suite('ipmitool and FreeIPMI against our server', () => {
+  const chassis = new FakeChassis();
+  let server: IpmiServer;
+  before(async () => void (server = await startOurs(chassis)));
+  after(() => server.close());
+
+  for (const cipher of [17, 3, undefined]) {
+    test(`power and boot device, ${cipher === undefined ? 'suite left to ipmitool' : `suite ${cipher}`}`, async () => {
+      const options = cipher === undefined ? {} : { suite: cipher };
+      const run = async (command: string) => {
+        const result = await ipmitool(server.port, command, options);
+        assert.equal(result.code, 0, `${command}: ${result.text}`);
+        // Asking for the cipher suites without an answer takes ipmitool 10 s.
+        assert.ok(result.ms < 5000, `${command} took ${result.ms} ms`);
+        return result.text;
+      };
+      chassis.power = 'off';
+      assert.match(await run('power status'), /Power is off/);
+      await run('chassis bootdev pxe options=efiboot');
+      assert.deepEqual(chassis.flags, { valid: true, persistent: false, efi: true, device: 'pxe' });
+      const flags = await run('chassis bootparam get 5');
+      assert.match(flags, /Boot Flag Valid[\s\S]*only next boot[\s\S]*EFI boot[\s\S]*Force PXE/);
+      await run('chassis bootdev disk options=persistent');
+      assert.deepEqual(chassis.flags, { valid: true, persistent: true, efi: false, device: 'disk' });
+      await run('power on');
+      assert.match(await run('power status'), /Power is on/);
+      for (const action of ['cycle', 'reset', 'soft', 'on', 'off']) await run(`power ${action}`);
+      assert.equal(chassis.power, 'off');
+      const info = await run('mc info');
+      assert.match(info, /Manufacturer ID +: 674/);
+      assert.match(info, /Firmware Revision +: 2\.48/);
+    });
+  }
+
+  test('other boot parameters, guid', async () => {
+    const get = async (n: number) => (await ipmitool(server.port, `chassis bootparam get ${n}`, { suite: 17 })).text;
+    assert.match(await get(0), /Set In Progress : set complete/);
+    assert.match(await get(3), /Boot parameter 3 is valid/);
+    assert.match(await get(4), /Boot parameter 4 is valid/);
+    assert.match(await get(7), /not supported|failed/i);
+    const raw = await ipmitool(server.port, 'raw 0 8 3 8', { suite: 17 });
+    assert.equal(raw.code, 0, raw.text);
+    assert.match((await ipmitool(server.port, 'raw 0 9 3 0 0', { suite: 17 })).text, /01 03 08/);
+    assert.match((await ipmitool(server.port, 'raw 6 0x37', { suite: 17 })).text, /00 11 22 33 44/);
+  });
+
+  test('no session is left behind', () => {
+    assert.equal(server.sessions, 0);
+  });
+
+  test('wrong password and unknown user are refused quickly; so are commands above the privilege', async () => {
+    for (const login of [{ password: 'wrong' }, { username: 'nobody' }, { username: 'oper', password: 'operpass' }]) {
+      const result = await ipmitool(server.port, 'power on', { suite: 17, ...login });
+      assert.equal(result.code, 1);
+      assert.match(result.text, /Unable to establish/);
+      assert.ok(result.ms < 2000, `${result.ms} ms`);
+    }
+    const asOperator = { suite: 17, username: 'oper', password: 'operpass', privilege: 'OPERATOR' };
+    assert.equal((await ipmitool(server.port, 'power on', asOperator)).code, 0);
+    const asUser = await ipmitool(server.port, 'power off', { ...asOperator, privilege: 'USER' });
+    assert.match(asUser.text, /[Ii]nsufficient privilege/);
+    assert.equal(chassis.power, 'on');
+  });
+
+  test('FreeIPMI with suites 3 and 17', async () => {
+    for (const cipher of ['3', '17']) {
+      const login = ['-D', 'LAN_2_0', '-h', `127.0.0.1:${server.port}`, '-u', 'admin', '-p', 'secret', '-I', cipher];
+      const run = (tool: string, ...args: string[]) => exec(tool, [...login, ...args], { signal: within(30_000) });
+      await run('ipmi-power', '--on', '--wait-until-on');
+      assert.equal(chassis.power, 'on');
+      assert.match((await run('ipmi-power', '--stat')).stdout, /: on/);
+      await run('ipmi-power', '--off', '--wait-until-off');
+      assert.match((await run('bmc-info')).stdout, /Manufacturer ID +: Dell/);
+    }
+  });
+});
+
+test('ipmitool with every suite our codec has', async () => {
+  const suites = [1, 2, 3, 6, 7, 8, 15, 16, 17];
+  const server = await startOurs(new FakeChassis(), {}, suites);
+  try {
+    for (const cipher of suites) {
+      const result = await ipmitool(server.port, 'power status', { suite: cipher });
+      assert.match(result.text, /Power is off/, `suite ${cipher}`);
+    }
+    const zero = await ipmitool(server.port, 'power status', { suite: 0 });
+    assert.equal(zero.code, 1, 'suite 0, which needs no password, is refused');
+  } finally {
+    await server.close();
+  }
+});
+
+test('a slow machine: ipmitool sends again, the command runs once', async () => {
+  const chassis = new FakeChassis({ delayMs: 2500 });
+  const server = await startOurs(chassis);
+  try {
+    const result = await ipmitool(server.port, 'power on', { suite: 17 });
+    assert.equal(result.code, 0, result.text);
+    assert.deepEqual(chassis.controls, ['power-up']);
+  } finally {
+    await server.close();
+  }
+});
+
+suite('our client against OpenIPMI’s ipmi_sim', () => {
+  let peer: SimPeer;
+  before(async () => void (peer = await startIpmiSim()));
+  after(() => peer.close());
+
+  test('suite 17 is refused with status 04, suite 3 is taken; boot, power and all read back', async () => {
+    const { bmc, lines } = open(peer.port);
+    try {
+      const info = await bmc.verify(within(10_000));
+      assert.equal(info.cipherSuite, 3);
+      assert.equal(info.manufacturer, 'OpenIPMI');
+      const retry = lines.find((l) => l.message === 'IPMI login tried again');
+      assert.deepEqual(retry?.fields['after'], { kind: 'refused', step: 'open', status: 4 });
+      assert.equal(await bmc.powerState(within(5000)), 'off');
+      await bmc.setBootOverride(PXE, within(5000));
+      await bmc.setPower('on', within(20_000));
+      assert.equal(await bmc.powerState(within(5000)), 'on');
+      await bmc.setPower('cycle', within(20_000));
+      await bmc.setPower('off', within(20_000));
+      assert.equal(await bmc.powerState(within(5000)), 'off');
+      const sets = (await peer.calls()).filter((c) => c.startsWith('set'));
+      assert.deepEqual(sets, ['set boot pxe', 'set power 1', 'set power 0', 'set power 1', 'set power 0']);
+    } finally {
+      await bmc.close();
+    }
+  });
+
+  test('a persistent disk boot, of which ipmi_sim keeps and reads back the device alone', async () => {
+    const { bmc, lines } = open(peer.port);
+    await bmc.setBootOverride({ device: 'disk', persistence: 'persistent', firmware: 'uefi' }, within(10_000));
+    const note = lines.find((l) => l.message === 'boot override accepted as read back');
+    assert.equal(note?.fields['why'], 'not read back: valid, persistent, firmware');
+    await bmc.close();
+  });
+
+  test('wrong password, unknown user', async () => {
+    for (const [username, password] of [
+      ['admin', 'wrong'],
+      ['nobody', 'secret'],
+    ] as const) {
+      const { bmc } = open(peer.port, username, password);
+      assert.equal(await codeOf(bmc.verify(within(10_000))), 'BMC_AUTH_FAILED');
+      await bmc.close();
+    }
+  });
+
+  test('sessions are closed: forty opens in a row do not use them up', async () => {
+    for (let i = 0; i < 40; i++) {
+      const { bmc } = open(peer.port);
+      await bmc.powerState(within(5000));
+      await bmc.close();
+    }
+  });
+});
+
+suite('our client against pyghmi’s server, which virtualbmc is built on', () => {
+  let peer: Peer;
+  before(async () => void (peer = await startPyghmi()));
+  after(() => peer.close());
+
+  test('answers suite 3 to suite 17: the client follows; boot and power are verified', async () => {
+    const { bmc, lines } = open(peer.port);
+    try {
+      assert.equal((await bmc.verify(within(10_000))).protocol, 'IPMI 2.0, cipher suite 3');
+      const retry = lines.find((l) => l.message === 'IPMI login tried again');
+      assert.deepEqual(retry?.fields['after'], { kind: 'other-suite', suite: 3 });
+      await bmc.setBootOverride(PXE, within(5000));
+      assert.equal((await bmc.bootOverride(within(5000))).device, 'pxe');
+      for (const action of ['on', 'cycle', 'off'] as const) await bmc.setPower(action, within(20_000));
+      assert.equal(await bmc.powerState(within(5000)), 'off');
+    } finally {
+      await bmc.close();
+    }
+  });
+
+  test('unknown user: silence after RAKP 1 is told as such', async () => {
+    const { bmc } = open(peer.port, 'nobody');
+    await assert.rejects(
+      bmc.verify(within(20_000)),
+      (e) => e instanceof IngotError && e.code === 'BMC_AUTH_FAILED' && /silent after RAKP 1/.test(e.message),
+    );
+    await bmc.close();
+  });
+
+  test('wrong password', async () => {
+    const { bmc } = open(peer.port, 'admin', 'wrong');
+    assert.equal(await codeOf(bmc.verify(within(10_000))), 'BMC_AUTH_FAILED');
+    await bmc.close();
+  });
+});
+
+suite('our client against our server over real sockets', () => {
+  for (const [name, faults, expected] of [
+    ['no faults', {}, 17],
+    ['every fifth datagram lost', { sent: (n: number) => (n % 5 === 4 ? 'drop' : 'pass') } as ServerFaults, 17],
+    ['the wrong suite echoed', { echoSuite: 3 }, 3],
+  ] as const) {
+    test(name, async () => {
+      const chassis = new FakeChassis({ lagReads: 2 });
+      const server = await startOurs(chassis, faults);
+      const { bmc } = open(server.port);
+      try {
+        assert.equal((await bmc.verify(within(20_000))).cipherSuite, expected);
+        await bmc.setBootOverride(PXE, within(20_000));
+        await bmc.setPower('on', within(30_000));
+        assert.deepEqual([chassis.power, chassis.flags.device, chassis.controls], ['on', 'pxe', ['power-up']]);
+      } finally {
+        await bmc.close();
+        const left = server.sessions;
+        await server.close();
+        // The login that met the wrong suite cannot be taken back; the BMC forgets it after a few seconds.
+        assert.equal(left, expected === 3 ? 1 : 0);
+      }
+    });
+  }
+
+  test('nothing listens: told within seconds, with the reason', async () => {
+    const server = await startOurs(new FakeChassis());
+    const { port } = server;
+    await server.close();
+    const { bmc } = open(port);
+    const start = performance.now();
+    await assert.rejects(bmc.verify(within(20_000)), /connection refused/);
+    assert.ok(performance.now() - start < 6000);
+    await bmc.close();
+  });
+});
