@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { AGENT_PATHS } from '../agent-protocol/messages.ts';
+import { AGENT_PATHS, type AgentLogLine } from '../agent-protocol/messages.ts';
+import { type Checked, checkAgentMessage } from '../agent-protocol/schema.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ProgressBook } from '../boot/progress-book.ts';
@@ -7,7 +8,7 @@ import type { AgentSessions } from '../provisioner/agent-sessions.ts';
 import { provisionerErrors } from '../provisioner/errors.ts';
 import type { TaskBoard } from '../provisioner/task-board.ts';
 import type { AgentLogs } from './agent-logs.ts';
-import { agentMessages } from './agent-schema.ts';
+import { serverErrors } from './errors.ts';
 import { localAddress, plainAddress } from './boot-http.ts';
 
 export interface AgentApiDoors {
@@ -35,7 +36,11 @@ export function agentRoutes(app: FastifyInstance, doors: AgentApiDoors): void {
   );
 
   app.post(AGENT_PATHS.register, { bodyLimit: REGISTER_BYTES }, (request) =>
-    sessions.register(agentMessages.register(request.body), plainAddress(request.ip), localAddress(request)),
+    sessions.register(
+      accepted(checkAgentMessage.register(request.body)),
+      plainAddress(request.ip),
+      localAddress(request),
+    ),
   );
 
   app.get<{ Querystring: { wait?: string } }>(AGENT_PATHS.task, async (request, reply) => {
@@ -53,13 +58,13 @@ export function agentRoutes(app: FastifyInstance, doors: AgentApiDoors): void {
 
   app.post(AGENT_PATHS.progress, { bodyLimit: REGISTER_BYTES }, (request) => {
     const key = sessionOf(doors, request);
-    const { taskId, step, bytesDone, bytesTotal } = agentMessages.progress(request.body);
+    const { taskId, step, bytesDone, bytesTotal } = accepted(checkAgentMessage.progress(request.body));
     return Promise.resolve({ cancel: sessions.progress(key, taskId, step, bytesDone, bytesTotal) });
   });
 
   app.post(AGENT_PATHS.result, { bodyLimit: RESULT_BYTES }, async (request, reply) => {
     const key = sessionOf(doors, request);
-    await sessions.result(key, agentMessages.result(request.body));
+    await sessions.result(key, accepted(checkAgentMessage.result(request.body)));
     return reply.code(204).send();
   });
 
@@ -94,10 +99,21 @@ function logLines(body: unknown) {
     .map(logLine);
 }
 
-function logLine(line: string) {
+function logLine(line: string): AgentLogLine {
+  const checked = checkAgentMessage.logLine(parsed(line));
+  return checked.ok ? checked.message : { atMs: Number.NaN, level: 'info', message: line.slice(0, 2000) };
+}
+
+function parsed(line: string): unknown {
   try {
-    return agentMessages.logLine(JSON.parse(line));
+    return JSON.parse(line);
   } catch {
-    return { atMs: Number.NaN, level: 'info' as const, message: line.slice(0, 2000) };
+    return undefined;
   }
+}
+
+/** @throws SERVER_REQUEST_INVALID naming the first field that is wrong */
+function accepted<T>(checked: Checked<T>): T {
+  if (checked.ok) return checked.message;
+  throw serverErrors.make('SERVER_REQUEST_INVALID', checked.problem);
 }

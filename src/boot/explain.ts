@@ -1,0 +1,120 @@
+import type { BareMetalHost } from '../api/baremetalhost.ts';
+import type { HostProgressStatus, TimelineEntry } from '../api/hostprogress.ts';
+import { keyOf, keyText } from '../api/meta.ts';
+import { age, diagnoseBoot } from './diagnose.ts';
+import { bootMacOf } from './host-index.ts';
+import { lastSeenMs } from './timeline.ts';
+
+export interface Explanation {
+  host: string;
+  /** One sentence: what it is doing. */
+  headline: string;
+  /** What is awaited, since when and until when. */
+  waiting?: string;
+  /** What will happen when it does not come. */
+  next?: string;
+  /** What went wrong, as recorded. */
+  error?: string;
+  /** What to look at, most likely first. */
+  check: string[];
+  /** The newest observations, newest first. */
+  lastSeen: string[];
+}
+
+const SHOWN = 8;
+
+/** What a host is doing, in plain words. Pure: the same objects and the same time give the same words. */
+export function explain(host: BareMetalHost, progress: HostProgressStatus, nowMs: number): Explanation {
+  const { wait } = progress;
+  return {
+    host: keyText(keyOf(host)),
+    headline: headline(host, progress, nowMs),
+    ...(wait === undefined ? {} : { waiting: waitText(wait, nowMs), next: nextText(progress, wait, nowMs) }),
+    ...errorOf(host),
+    check: checks(host, progress, nowMs),
+    lastSeen: (progress.timeline ?? [])
+      .slice(-SHOWN)
+      .reverse()
+      .map((e) => seenText(e, nowMs)),
+  };
+}
+
+/** The explanation as lines for a terminal. */
+export function explanationText(e: Explanation): string {
+  const lines = [e.headline];
+  if (e.error !== undefined) lines.push(`Error: ${e.error}`);
+  if (e.waiting !== undefined) lines.push(e.waiting);
+  if (e.next !== undefined) lines.push(e.next);
+  for (const check of e.check) lines.push(`Check: ${check}`);
+  if (e.lastSeen.length > 0) lines.push('Last seen:', ...e.lastSeen.map((l) => `  ${l}`));
+  return `${lines.join('\n')}\n`;
+}
+
+function headline(host: BareMetalHost, progress: HostProgressStatus, nowMs: number): string {
+  const name = keyText(keyOf(host));
+  const state = host.status?.provisioning.state ?? '';
+  const power = host.status?.poweredOn === true ? 'on' : 'off';
+  if (host.metadata.annotations?.['baremetalhost.metal3.io/paused'] !== undefined) {
+    return `${name} is paused (annotation baremetalhost.metal3.io/paused); nothing is done with it.`;
+  }
+  if (state === '') return `${name} has just been created; nothing was done with it yet.`;
+  const { operation, step } = progress;
+  if (operation === undefined) return `${name} is ${state}, powered ${power}. Nothing is under way.`;
+  const since = age(nowMs - Date.parse(operation.startedAt));
+  return `${name} is ${state} (for ${since}): ${step ?? operation.step}${figuresText(progress)}.`;
+}
+
+function figuresText(p: HostProgressStatus): string {
+  if (p.percent === undefined || p.bytesDone === undefined || p.bytesTotal === undefined) return '';
+  const rate = p.bytesPerSecond === undefined ? '' : `, ${size(p.bytesPerSecond)}/s`;
+  const eta = p.etaSeconds === undefined ? '' : `, about ${age(p.etaSeconds * 1000)} left`;
+  return `, ${p.percent} % (${size(p.bytesDone)} of ${size(p.bytesTotal)}${rate}${eta})`;
+}
+
+function size(bytes: number): string {
+  const mib = bytes / 2 ** 20;
+  if (mib < 1) return `${Math.round(bytes / 1024)} KiB`;
+  return mib < 1024 ? `${Math.round(mib)} MiB` : `${(mib / 1024).toFixed(1)} GiB`;
+}
+
+function waitText(wait: NonNullable<HostProgressStatus['wait']>, nowMs: number): string {
+  const left = Date.parse(wait.until) - nowMs;
+  const end = left > 0 ? `for another ${age(left)} at most` : `its time was up ${age(-left)} ago`;
+  return `Waiting for ${wait.name}, since ${age(nowMs - Date.parse(wait.since))}; ${end}.`;
+}
+
+function nextText(progress: HostProgressStatus, wait: { until: string }, nowMs: number): string {
+  const late = Date.parse(wait.until) <= nowMs ? 'Due now' : 'If it does not come';
+  if (progress.ramdiskBoot?.step === 'wait-agent') {
+    return `${late}: the machine is switched off and booted again, a limited number of times; then the host goes into error.`;
+  }
+  if (progress.softOffSince !== undefined) return `${late}: the power is cut.`;
+  return `${late}: it is tried again, a limited number of times; then the host goes into error.`;
+}
+
+function errorOf(host: BareMetalHost): { error?: string } {
+  const message = host.status?.errorMessage ?? '';
+  if (message === '') return {};
+  const count = host.status?.errorCount ?? 0;
+  const times = count > 1 ? ` (${count} times)` : '';
+  return { error: `${host.status?.errorType ?? 'error'}${times}: ${message}` };
+}
+
+function checks(host: BareMetalHost, progress: HostProgressStatus, nowMs: number): string[] {
+  const out: string[] = [];
+  if (progress.ramdiskBoot?.step === 'wait-agent') out.push(diagnoseBoot(progress, bootMacOf(host), nowMs));
+  else if (progress.wait?.check !== undefined) out.push(progress.wait.check);
+  const foreign = progress.timeline?.findLast((e) => e.kind === 'dhcp-foreign');
+  if (foreign !== undefined && nowMs - lastSeenMs(foreign) < 3600_000) {
+    out.push(`${foreign.text}; two servers on one network disturb each other (see --proxy-dhcp)`);
+  }
+  if (host.spec.online === false && host.spec.image !== undefined && host.status?.provisioning.state === 'available') {
+    out.push('spec.online is false: provisioning does not begin before it is true');
+  }
+  return out;
+}
+
+function seenText(entry: TimelineEntry, nowMs: number): string {
+  const times = entry.count === undefined ? '' : ` (${entry.count} times)`;
+  return `${age(nowMs - lastSeenMs(entry))} ago, ${entry.source}: ${entry.text}${times}`;
+}

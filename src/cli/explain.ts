@@ -1,0 +1,69 @@
+import { Command, Option } from 'commander';
+import type { BareMetalHost } from '../api/baremetalhost.ts';
+import type { HostProgress } from '../api/hostprogress.ts';
+import { explain, explanationText } from '../boot/explain.ts';
+import { systemClock } from '../core/clock.ts';
+import { cliErrors, getObject, readAccess } from './api-client.ts';
+import { fail } from './fail.ts';
+import { DEFAULT_DATA_DIR } from './up.ts';
+
+interface Options {
+  namespace?: string;
+  kubeconfig?: string;
+  data: string;
+  timeline?: boolean;
+  json?: boolean;
+}
+
+/** `ingot explain HOST`: what is happening, what is awaited, and what to check. */
+export function explainCommand(): Command {
+  return new Command('explain')
+    .description('Say in plain words what a host is doing, what it waits for and until when, and what to check.')
+    .argument('<host>', 'name of the BareMetalHost')
+    .option('-n, --namespace <name>', 'its namespace (default: the kubeconfig’s)')
+    .option('--kubeconfig <file>', 'default: KUBECONFIG, then the data folder’s')
+    .addOption(new Option('--data <dir>', 'data folder of ingot up').default(DEFAULT_DATA_DIR))
+    .option('--timeline', 'print everything that was seen of this host, oldest first')
+    .option('--json', 'print the explanation as JSON')
+    .action(run);
+}
+
+async function run(name: string, options: Options): Promise<void> {
+  try {
+    const access = await readAccess(options.kubeconfig, options.data);
+    const namespace = options.namespace ?? access.namespace;
+    const where = `namespaces/${encodeURIComponent(namespace)}`;
+    const id = encodeURIComponent(name);
+    const host = (await getObject(
+      access,
+      `/apis/metal3.io/v1alpha1/${where}/baremetalhosts/${id}`,
+      `BareMetalHost ${namespace}/${name}`,
+    )) as BareMetalHost;
+    const progress = await getObject(
+      access,
+      `/apis/ingot.dev/v1alpha1/${where}/hostprogress/${id}`,
+      `HostProgress ${namespace}/${name}`,
+    ).catch((error: unknown) => {
+      if (cliErrors.is(error, 'CLI_NOT_FOUND')) return {};
+      throw error;
+    });
+    print(host, progress as Partial<HostProgress>, options);
+  } catch (error) {
+    fail(error, options.json);
+  }
+}
+
+function print(host: BareMetalHost, progress: Partial<HostProgress>, options: Options): void {
+  const status = progress.status ?? {};
+  const explanation = explain(host, status, systemClock.now());
+  const timeline = options.timeline === true ? (status.timeline ?? []) : undefined;
+  if (options.json === true) {
+    process.stdout.write(`${JSON.stringify({ ...explanation, ...(timeline === undefined ? {} : { timeline }) })}\n`);
+    return;
+  }
+  process.stdout.write(explanationText(explanation));
+  for (const e of timeline ?? []) {
+    const more = e.count === undefined ? '' : ` (${e.count} times, last ${e.lastAt})`;
+    process.stdout.write(`${e.at} ${e.source} ${e.kind}: ${e.text}${more}\n`);
+  }
+}

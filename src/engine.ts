@@ -1,0 +1,271 @@
+/** The engine behind both compositions: everything between the store and the machines. */
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { ObjectKey } from './api/meta.ts';
+import { keyOf, keyText } from './api/meta.ts';
+import { BmcPool } from './bmc/pool.ts';
+import { decideBoot } from './boot/decide.ts';
+import { dhcpObserver } from './boot/dhcp-observer.ts';
+import { ProgressBook } from './boot/progress-book.ts';
+import { scriptScope } from './boot/script-for.ts';
+import { Sightings } from './boot/sightings.ts';
+import { Timeline } from './boot/timeline.ts';
+import { AgentTokens } from './boot/tokens.ts';
+import { UrlSigner } from './boot/url-signing.ts';
+import type { Clock } from './core/clock.ts';
+import type { Logger } from './core/log.ts';
+import type { Metrics } from './core/metrics.ts';
+import { type AddressRange, DHCP_DEFAULTS, type DhcpInterface, SUBNET_DEFAULTS } from './dhcp/config.ts';
+import { memoryLeaseBook, openLeaseBook } from './dhcp/lease-book.ts';
+import type { BootPolicy } from './dhcp/policy.ts';
+import { startDhcpServer } from './dhcp/server.ts';
+import { findInterface } from './dhcp/sockets.ts';
+import { type HostControllerConfig, startHostController } from './host/controller.ts';
+import { ImageCache } from './image/cache.ts';
+import { AgentSessions } from './provisioner/agent-sessions.ts';
+import { type BmcSource, DEFAULT_LIMITS, type Limits } from './provisioner/doors.ts';
+import { provisionerErrors } from './provisioner/errors.ts';
+import { NativeProvisioner } from './provisioner/native.ts';
+import type { HostContext } from './provisioner/provisioner.ts';
+import { TaskBoard } from './provisioner/task-board.ts';
+import { AgentLogs } from './server/agent-logs.ts';
+import { BootFiles } from './server/boot-files.ts';
+import { ByteCounter } from './server/byte-counter.ts';
+import { makeDiskLoader } from './server/disk-loader.ts';
+import { serverErrors } from './server/errors.ts';
+import { startAgentApi, startBootHttp } from './server/listen.ts';
+import { loaderSource, tftpObserver } from './server/tftp-files.ts';
+import type { ServingCert } from './server/tls.ts';
+import type { Store } from './store/store.ts';
+import { startTftpServer } from './tftp/server.ts';
+import { formatIpv4, inSubnet, prefixMask } from './wire/ipv4.ts';
+
+export interface EngineConfig {
+  dataDir: string;
+  /** Network interfaces that machines boot from. */
+  interfaces: readonly string[];
+  /** `server`: gives addresses; `proxy`: next to another DHCP server; `off`: somebody else points machines at us. */
+  dhcp: 'server' | 'proxy' | 'off';
+  ranges: readonly AddressRange[];
+  httpPort: number;
+  agentPort: number;
+  tftpPort: number;
+  ramdiskDir: string;
+  ipxeDir: string;
+  /** More arguments for the ramdisk's kernel. */
+  kernelArguments: string;
+  limits: Partial<Limits>;
+  hosts: Partial<HostControllerConfig>;
+}
+
+export interface EngineDoors {
+  store: Store;
+  /** 32 bytes or more; tokens, sessions and URLs are derived from it. */
+  secret: Uint8Array;
+  tls: ServingCert;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+  metrics: Metrics;
+  signal: AbortSignal;
+}
+
+export interface Engine {
+  httpPort: number;
+  agentPort: number;
+  /** Rejects when a part that cannot be missed has ended by itself. */
+  done: Promise<void>;
+  /** Waits for what is under way, stores what was noted and closes every socket and session. Abort `signal` before. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the engine; resolves when every listener is up.
+ * @throws SERVER_CONFIG, SERVER_PORT_IN_USE, BOOT_LOADER_MISSING, BOOT_RAMDISK_MISSING, DHCP_INTERFACE, TFTP_SOCKET…
+ */
+export async function startEngine(config: EngineConfig, doors: EngineDoors): Promise<Engine> {
+  await using stack = new AsyncDisposableStack();
+  const interfaces = config.interfaces.map((name) => findInterface(name));
+  const parts = await machineSide(config, doors, stack);
+  const { book, timeline, sightings, files } = parts;
+  const http = await startBootHttp({ address: '0.0.0.0', port: config.httpPort }, parts.boot, doors.metrics, doors.log);
+  stack.defer(() => http.close());
+  const observe = tftpObserver(timeline, (ip) => sightings.hostAt(ip));
+  for (const address of interfaces.length === 0 ? ['0.0.0.0'] : interfaces.map((i) => formatIpv4(i.address))) {
+    const { clock, log } = doors;
+    const tftp = await startTftpServer({
+      address,
+      port: config.tftpPort,
+      files: loaderSource(files),
+      clock,
+      log,
+      observe,
+    });
+    stack.defer(() => tftp.close());
+  }
+  if (config.dhcp !== 'off') await startDhcp(config, doors, interfaces, parts, http.port, stack);
+  const hosts = startHostController({ ...doors, provisioner: parts.provisioner, config: config.hosts });
+  parts.onWake((key) => hosts.wake(key));
+  const done = Promise.all([hosts.done, parts.followed]).then(() => {});
+  stack.defer(() => book.flush());
+  stack.defer(() => done.catch(() => {}));
+  const owned = stack.move();
+  return { httpPort: http.port, agentPort: parts.agentPort, done, close: () => owned.disposeAsync() };
+}
+
+async function machineSide(config: EngineConfig, doors: EngineDoors, stack: AsyncDisposableStack) {
+  const { store, clock, random, log, metrics, signal, secret, tls } = doors;
+  const loader = await makeDiskLoader(config.dataDir, log, signal);
+  const files = await BootFiles.open(config.ipxeDir, config.ramdiskDir, loader);
+  const book = new ProgressBook({ store, clock, log });
+  const { done: followed } = await book.start(signal);
+  const timeline = new Timeline({ book, clock });
+  const sightings = new Sightings(book.hosts);
+  const [tokens, signer, board] = [new AgentTokens(secret), new UrlSigner(secret), new TaskBoard(clock)];
+  let wakeHost: (key: ObjectKey) => void = () => {};
+  const wake = (key: ObjectKey) => wakeHost(key);
+  const nonce = () => randomBytes(16).toString('base64url');
+  const sessions = new AgentSessions({ book, timeline, tokens, board, clock, log, nonce, wake });
+  const images = new ImageCache({ dir: join(config.dataDir, 'images'), clock, log, random });
+  stack.defer(() => images.close());
+  const pool = new BmcPool({ clock, random, log });
+  stack.defer(() => pool.close());
+  const logs = new AgentLogs(join(config.dataDir, 'logs'));
+  const agent = await startAgentApi(
+    { address: '0.0.0.0', port: config.agentPort },
+    tls,
+    { sessions, board, book, logs, clock, signal },
+    log,
+  );
+  stack.defer(() => agent.close());
+  const provisioner = new NativeProvisioner({
+    book,
+    timeline,
+    sessions,
+    board,
+    bmcs: pooledBmcs(pool),
+    images,
+    signer,
+    clock,
+    log,
+    uuid: randomUUID,
+    wake,
+    limits: { ...DEFAULT_LIMITS, ...config.limits },
+    httpBase: (status) => `http://${status.agent?.serverAddress ?? '127.0.0.1'}:${config.httpPort}`,
+    signal,
+  });
+  const boot = {
+    book,
+    timeline,
+    sessions,
+    signer,
+    files,
+    images,
+    clock,
+    bytes: new ByteCounter(metrics),
+    script: {
+      fingerprint: `sha256:${tls.fingerprintSha256}`,
+      kernelArguments: config.kernelArguments,
+      diskLoader: files.hasDiskLoader,
+      signer,
+      tokens,
+      agentPort: agent.port,
+    },
+    hostAt: (ip: string) => sightings.hostAt(ip),
+  };
+  const onWake = (handler: (key: ObjectKey) => void) => void (wakeHost = handler);
+  return { book, followed, timeline, sightings, files, signer, provisioner, boot, agentPort: agent.port, onWake };
+}
+
+type MachineSide = Awaited<ReturnType<typeof machineSide>>;
+
+/** One server an interface: what a machine is told are the addresses of the interface it asked on. */
+async function startDhcp(
+  config: EngineConfig,
+  doors: EngineDoors,
+  interfaces: readonly DhcpInterface[],
+  parts: MachineSide,
+  httpPort: number,
+  stack: AsyncDisposableStack,
+): Promise<void> {
+  const { clock, random, log } = doors;
+  if (interfaces.length === 0) throw serverErrors.make('SERVER_CONFIG', 'DHCP needs an interface to answer on');
+  checkRanges(config, interfaces);
+  const proxy = config.dhcp === 'proxy';
+  const leases = proxy ? memoryLeaseBook() : await openLeaseBook(config.dataDir, log);
+  stack.defer(() => leases.close());
+  const observe = dhcpObserver(parts.timeline, parts.sightings);
+  for (const iface of interfaces) {
+    const subnet = subnetOf(iface);
+    const ranges = config.ranges.filter((r) => inSubnet(r.from, subnet));
+    const server = await startDhcpServer({
+      interfaces: [iface],
+      config: { ...DHCP_DEFAULTS, mode: proxy ? 'proxy' : 'server', subnets: [{ ...SUBNET_DEFAULTS, subnet, ranges }] },
+      policy: bootPolicy(iface, parts, httpPort, clock),
+      leases,
+      clock,
+      random,
+      log,
+      observe,
+    });
+    stack.defer(() => server.close());
+  }
+}
+
+const SCRIPT_URL_MS = 3600_000;
+
+function bootPolicy(iface: DhcpInterface, parts: MachineSide, httpPort: number, clock: Clock): BootPolicy {
+  const httpBase = `http://${formatIpv4(iface.address)}:${httpPort}`;
+  return (client) => {
+    const owner = parts.book.hosts.byMac(client.mac);
+    const status = owner.kind === 'host' ? parts.book.status(keyOf(owner.host)) : {};
+    return decideBoot(client, owner, status, {
+      address: iface.address,
+      httpBase,
+      diskLoader: parts.files.hasDiskLoader,
+      scriptPath: (mac) => `${parts.signer.sign(scriptScope(mac), clock.now() + SCRIPT_URL_MS)}/script.ipxe`,
+    });
+  };
+}
+
+function subnetOf(iface: DhcpInterface) {
+  return { network: (iface.address & prefixMask(iface.prefix)) >>> 0, prefix: iface.prefix };
+}
+
+function checkRanges(config: EngineConfig, interfaces: readonly DhcpInterface[]): void {
+  if (config.dhcp === 'server' && config.ranges.length === 0) {
+    throw serverErrors.make('SERVER_CONFIG', 'DHCP needs a range of addresses to give (--range), or --proxy-dhcp');
+  }
+  for (const { from, to } of config.ranges) {
+    if (interfaces.some((i) => inSubnet(from, subnetOf(i)) && inSubnet(to, subnetOf(i)))) continue;
+    const text = `${formatIpv4(from)}-${formatIpv4(to)}`;
+    throw serverErrors.make(
+      'SERVER_CONFIG',
+      `range ${text} is in the network of none of ${config.interfaces.join(', ')}`,
+    );
+  }
+}
+
+/** BMCs by host. Credentials are told apart by digest, so that a changed password opens a new session. */
+function pooledBmcs(pool: BmcPool): BmcSource {
+  const addresses = new Map<string, string>();
+  return {
+    async get({ host, credentials }: HostContext) {
+      const name = keyText(keyOf(host));
+      if (credentials === undefined) {
+        throw provisionerErrors.make('PROVISION_NO_CREDENTIALS', 'the BMC credentials could not be read', {
+          host: name,
+        });
+      }
+      const { address = '', disableCertificateVerification = false } = host.spec.bmc ?? {};
+      addresses.set(name, address);
+      const credentialsVersion = createHash('sha256').update(JSON.stringify(credentials)).digest('hex');
+      return pool.get({ address, credentials, credentialsVersion, disableCertificateVerification });
+    },
+    async release(key) {
+      const address = addresses.get(keyText(key));
+      addresses.delete(keyText(key));
+      if (address !== undefined && ![...addresses.values()].includes(address)) await pool.forget(address);
+    },
+  };
+}
