@@ -11,7 +11,7 @@ import { MemoryStore } from '../support/memory-store.ts';
 
 function bench(config: Partial<HostControllerConfig> = {}) {
   const clock = new FakeClock();
-  const store = new MemoryStore(clock);
+  const store = new MemoryStore();
   const provisioner = new FakeProvisioner();
   const stop = new AbortController();
   const metrics = new Metrics();

@@ -255,7 +255,7 @@ suite('status annotation (metal3-compat §2.11)', () => {
         operationalStatus: 'OK',
         poweredOn: false,
       };
-      await lab.host({ ...(deployed ? { image: IMAGE } : {}) }, { annotations: { [STATUS]: JSON.stringify(status) } });
+      await lab.host(deployed ? { image: IMAGE } : {}, { annotations: { [STATUS]: JSON.stringify(status) } });
       await lab.settle();
       const final = await lab.status();
       assert.equal(final.provisioning.state, deployed ? 'provisioned' : 'available');

@@ -144,8 +144,9 @@ suite('credentials in the life of a host', () => {
     const { status } = await lab.settled();
     assert.equal(status?.goodCredentials?.credentials?.name, 'next');
     const old = await lab.secretOf('bmc');
-    assert.deepEqual(old?.metadata.finalizers, []);
-    assert.deepEqual(old?.metadata.ownerReferences, []);
+    assert.ok(old);
+    assert.deepEqual(old?.metadata.finalizers ?? [], []);
+    assert.deepEqual(old?.metadata.ownerReferences ?? [], []);
     assert.deepEqual((await lab.secretOf('next'))?.metadata.finalizers, [FINALIZER]);
   });
 
@@ -159,7 +160,9 @@ suite('credentials in the life of a host', () => {
     await lab.edit({ bmc: { credentialsName: 'next' } });
     await lab.settle();
     assert.equal(lab.trace.at(-1), 'available/OK');
-    assert.deepEqual((await lab.secretOf('bmc'))?.metadata.finalizers, []);
+    const left = await lab.secretOf('bmc');
+    assert.ok(left);
+    assert.deepEqual(left.metadata.finalizers ?? [], []);
   });
 
   test('a shared Secret survives the first deletion', async () => {

@@ -185,17 +185,19 @@ suite('work queue', () => {
   test('two queues of one process share the metrics', () => {
     const metrics = new Metrics();
     const stop = new AbortController();
-    for (const name of ['one', 'two']) {
-      new WorkQueue({
-        name,
-        clock: new FakeClock(),
-        log: memoryLogger([]),
-        metrics,
-        concurrency: 1,
-        signal: stop.signal,
-        work: async () => REST,
-      });
-    }
+    const queues = ['one', 'two'].map(
+      (name) =>
+        new WorkQueue({
+          name,
+          clock: new FakeClock(),
+          log: memoryLogger([]),
+          metrics,
+          concurrency: 1,
+          signal: stop.signal,
+          work: async () => REST,
+        }),
+    );
+    assert.equal(queues.length, 2);
     stop.abort();
   });
 });

@@ -21,7 +21,7 @@ export const KEY: ObjectKey = { namespace: 'lab', name: 'node-0' };
 /** One engine over one in-memory store, driven pass by pass: no queue, no timers, time moves when a pass says so. */
 export class HostLab {
   readonly clock = new FakeClock();
-  readonly store = new MemoryStore(this.clock);
+  readonly store = new MemoryStore([KEY.namespace]);
   readonly provisioner = new FakeProvisioner();
   readonly metrics = new Metrics();
   readonly logs: LogLine[] = [];
