@@ -10,6 +10,7 @@ import { downloadText, downloadTo, type FetchDoors } from './download.ts';
 import { imageErrors } from './errors.ts';
 import { PackedImage } from './folder.ts';
 import { type HttpDoor, undiciDoor } from './http-door.ts';
+import { verifyImage } from './inspect.ts';
 import type { ImageManifest } from './manifest-types.ts';
 import { SingleFlight } from './single-flight.ts';
 import { type ImageSource, parseSource, redactUrl, sourceBaseName } from './source-url.ts';
@@ -108,6 +109,20 @@ export class ImageCache {
   /** The zstd bytes of data frame `index`; undefined when there is no such image or the frame carries no data. */
   async frame(digest: string, index: number): Promise<Uint8Array | undefined> {
     return (await this.#image(digest))?.frame(index);
+  }
+
+  /**
+   * Checks every stored frame, and drops the image when one is damaged: the next `prepare` makes it again. For when an
+   * agent says that a frame does not fit its hash.
+   * @returns whether the image is there and whole
+   */
+  async recheck(digest: string, signal: AbortSignal): Promise<boolean> {
+    if ((await this.#image(digest)) === undefined) return false;
+    const { damagedFrames } = await verifyImage(this.#dir.imageDir(digest), undefined, signal);
+    if (damagedFrames.length === 0) return true;
+    this.#log.warn('a cached image is damaged and is dropped', { digest, frames: damagedFrames.slice(0, 10) });
+    await this.#drop(digest);
+    return false;
   }
 
   /** Closes all files. */
@@ -239,11 +254,16 @@ export class ImageCache {
     const drop = evictions(await this.#dir.list(), this.#maxCacheBytes, new Set([fresh, ...busy]));
     for (const digest of drop) {
       this.#log.info('image dropped from the cache, it was used least recently', { digest });
-      const open = this.#open.get(digest);
-      this.#open.delete(digest);
-      await this.#dir.remove(digest).catch(() => {});
-      open?.image.then((i) => i.close()).catch(() => {});
+      await this.#drop(digest);
     }
+  }
+
+  /** Takes an image out of the cache. Reads that are under way end with an error and are tried again by the agent. */
+  async #drop(digest: string): Promise<void> {
+    const open = this.#open.get(digest);
+    this.#open.delete(digest);
+    await this.#dir.remove(digest).catch(() => {});
+    open?.image.then((i) => i.close()).catch(() => {});
   }
 }
 

@@ -51,7 +51,8 @@ export async function decodeFrame(
   let raw: Uint8Array;
   try {
     raw = await decompress(zstd, {
-      chunkSize: Math.max(64, rawBytes),
+      // Room for a byte more than can come: a buffer that is exactly full makes zlib ask for a second one.
+      chunkSize: rawBytes + 64,
       maxOutputLength: rawBytes,
       params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG },
     });
