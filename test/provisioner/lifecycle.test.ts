@@ -186,7 +186,14 @@ describe('provisioner: machines', () => {
     assert.deepEqual(world.machine.writes, ['boot pxe once', 'on']);
     await provision();
     await world.store.patchStatus((await import('../../src/api/resources.ts')).BARE_METAL_HOST, KEY, {
-      status: { provisioning: { state: 'provisioned', ID: 'x' } },
+      status: {
+        operationalStatus: 'OK',
+        errorMessage: '',
+        errorCount: 0,
+        provisioningFailCount: 0,
+        poweredOn: true,
+        provisioning: { state: 'provisioned', ID: 'x' },
+      },
     });
     await engine.until((p, c) => p.powerOff(c, { mode: 'hard', force: false }));
     assert.equal(world.machine.running, 'off');
