@@ -1,4 +1,4 @@
-import { errorText, IngotError } from '../core/errors.ts';
+import { IngotError } from '../core/errors.ts';
 import { bmcErrors } from './errors.ts';
 
 type BmcCode = keyof typeof bmcErrors.specs;
@@ -20,7 +20,7 @@ const MEANING: Readonly<Record<string, BmcCode>> = {
 };
 
 /** Protocol errors whose own hint says more than that of the BMC error. */
-const KEEP_HINT: ReadonlySet<string> = new Set(['IPMI_LOGIN_SILENT', 'IPMI_NO_SUITE', 'IPMI_SOCKET']);
+const KEEP_HINT: ReadonlySet<string> = new Set(['IPMI_LOGIN_SILENT', 'IPMI_NO_SUITE', 'IPMI_SOCKET', 'IPMI_TIMEOUT']);
 
 /** A protocol error as an error about the BMC at `address`; everything else as it is. */
 export function asBmcError(error: unknown, address: string): unknown {
@@ -32,9 +32,4 @@ export function asBmcError(error: unknown, address: string): unknown {
     seen: { ...error.seen, protocolError: error.code },
     ...(KEEP_HINT.has(error.code) ? { hint: error.hint } : {}),
   });
-}
-
-/** Why an action on the BMC was not confirmed, as one clause. */
-export function clause(error: unknown): string {
-  return error instanceof IngotError ? error.message : errorText(error);
 }

@@ -5,9 +5,9 @@ import { bmcErrors } from '../bmc/errors.ts';
 import { openBmc } from '../bmc/open.ts';
 import { systemClock } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
-import { IngotError, errorCode, errorText } from '../core/errors.ts';
 import { silentLogger } from '../core/log.ts';
 import { pinoLogger } from '../core/log-pino.ts';
+import { fail } from './fail.ts';
 
 const PASSWORD_VARIABLE = 'INGOT_BMC_PASSWORD';
 const DEFAULT_TIMEOUT_S = 150;
@@ -183,15 +183,4 @@ function print(result: Result, json: boolean): void {
   const entries = Object.entries(result).filter(([, value]) => value !== '');
   const width = Math.max(...entries.map(([key]) => key.length));
   for (const [key, value] of entries) console.log(`${key.padEnd(width)}  ${value}`);
-}
-
-function fail(error: unknown, json: boolean): void {
-  process.exitCode = 1;
-  if (!json) {
-    console.error(errorText(error));
-    return;
-  }
-  const hint = error instanceof IngotError ? { hint: error.hint } : {};
-  const message = error instanceof IngotError ? error.message : errorText(error);
-  console.log(JSON.stringify({ result: 'error', code: errorCode(error), message, ...hint }));
 }

@@ -2,7 +2,11 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { IngotError } from '../core/errors.ts';
 import { ipmiErrors } from './errors.ts';
 import { type Datagram, decodeDatagram } from './packet.ts';
+import { encodeAsf } from './rmcp.ts';
 import type { UdpConnect, UdpSocket } from './udp.ts';
+
+/** Any but 0xFF, which would ask for no answer. */
+const PING_TAG = 0x01;
 
 /** Picks the awaited answer out of what arrives. undefined or an IngotError: not this one, keep waiting. */
 export type Accept<T> = (datagram: Datagram) => T | undefined;
@@ -70,6 +74,21 @@ export class Channel {
       signal.addEventListener('abort', onAbort, { once: true });
       socket.send(packet);
     });
+  }
+
+  /**
+   * Asks by an ASF presence ping whether anybody is there at all. A pong proves it; silence proves nothing, since many
+   * BMCs never answer a ping.
+   */
+  async ping(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    const isPong = (datagram: Datagram) =>
+      datagram.kind === 'asf' && datagram.message.kind === 'pong' ? true : undefined;
+    try {
+      return await this.exchange(encodeAsf({ kind: 'ping', tag: PING_TAG }), isPong, timeoutMs, signal);
+    } catch (error) {
+      if (ipmiErrors.is(error, 'IPMI_TIMEOUT') || ipmiErrors.is(error, 'IPMI_SOCKET')) return false;
+      throw error;
+    }
   }
 
   /** Sends without waiting. */

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { sleep } from '../core/clock.ts';
-import { errorText } from '../core/errors.ts';
+import { type IngotError, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { utf8Bytes } from '../wire/hex.ts';
 import { Channel } from './channel.ts';
@@ -183,13 +183,27 @@ export class IpmiClient {
     for (;;) {
       const { outcome, channel } = await this.#attempt(plan, signal);
       if (outcome.kind === 'open') return await this.#begin(channel, outcome.session, signal);
-      channel.close();
       const next = planAfter(plan, outcome);
-      if (next.kind === 'fail') throw next.error;
+      if (next.kind === 'fail') throw await this.#explained(next.error, channel, signal);
+      channel.close();
       this.#doors.log.debug('IPMI login tried again', { bmc: this.#target.host, after: outcome, suite: plan.suite });
       plan = next.plan;
       await sleep(this.#doors.clock, next.delayMs, signal);
     }
+  }
+
+  /** A BMC that is silent to IPMI but answers a ping is there, with IPMI over LAN switched off. */
+  async #explained(error: IngotError, channel: Channel, signal: AbortSignal): Promise<IngotError> {
+    try {
+      const silent = ipmiErrors.is(error, 'IPMI_TIMEOUT') && error.seen['step'] === 'capabilities';
+      if (!silent || !(await channel.ping(this.#timing.timeoutMs, signal))) return error;
+    } finally {
+      channel.close();
+    }
+    return ipmiErrors.make('IPMI_TIMEOUT', `${error.message}; it does answer an RMCP ping`, {
+      seen: error.seen,
+      hint: 'the BMC is there: enable IPMI over LAN in its settings',
+    });
   }
 
   /** One login from a new source port. */

@@ -1,5 +1,6 @@
 /** Our BMC server against ipmitool and FreeIPMI; our client against ipmi_sim and the server virtualbmc is built on. */
 import assert from 'node:assert/strict';
+import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { Bmc, BootOverride } from '../../src/bmc/bmc.ts';
 import { openBmc } from '../../src/bmc/open.ts';
@@ -288,5 +289,47 @@ suite('our client against our server over real sockets', () => {
     await assert.rejects(bmc.verify(within(20_000)), /connection refused/);
     assert.ok(performance.now() - start < 6000);
     await bmc.close();
+  });
+});
+
+suite('ingot bmc', () => {
+  const chassis = new FakeChassis();
+  let server: IpmiServer;
+  before(async () => void (server = await startOurs(chassis)));
+  after(() => server.close());
+
+  const ingot = async (command: string, environment: Record<string, string> = { INGOT_BMC_PASSWORD: 'secret' }) => {
+    const login = ['--address', `127.0.0.1:${server.port}`, '--username', 'admin'];
+    const main = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
+    const args = [main, 'bmc', ...command.split(' '), ...login];
+    const options = { env: environment, ok: [0, 1, 2], signal: within(30_000) };
+    return await exec(process.execPath, args, options);
+  };
+
+  test('status, boot, on, cycle, off', async () => {
+    assert.match((await ingot('status')).stdout, /power +off[\s\S]*IPMI 2\.0, cipher suite 17[\s\S]*Dell/);
+    assert.match((await ingot('boot pxe --firmware legacy')).stdout, /boot +pxe/);
+    assert.deepEqual(chassis.flags, { valid: true, persistent: false, efi: false, device: 'pxe' });
+    for (const [command, power] of [
+      ['on', 'on'],
+      ['cycle', 'on'],
+      ['off', 'off'],
+    ]) {
+      const { stdout } = await ingot(`${command} --json`);
+      const { result, action, power: after } = JSON.parse(stdout);
+      assert.deepEqual([result, action, after], ['ok', command, power]);
+    }
+    assert.equal(server.sessions, 0);
+  });
+
+  test('failures: a code, a sentence, an exit code, never the password', async () => {
+    const wrong = await ingot('status', { INGOT_BMC_PASSWORD: 'hunter2' });
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.stderr, /^BMC_AUTH_FAILED: .*wrong password/);
+    const json = await ingot('on --json', { INGOT_BMC_PASSWORD: 'hunter2' });
+    assert.equal(JSON.parse(json.stdout).error.code, 'BMC_AUTH_FAILED');
+    assert.ok(!(wrong.stderr + json.stdout + json.stderr).includes('hunter2'));
+    assert.match((await ingot('status', { INGOT_BMC_PASSWORD: '' })).stderr, /BMC_CREDENTIALS_INVALID/);
+    assert.equal((await ingot('boot floppy')).code, 2);
   });
 });

@@ -202,8 +202,19 @@ test('nobody answers: growing timeouts, a new source port each time, then unreac
   assert.equal(error.code, 'IPMI_TIMEOUT');
   assert.match(error.message, /Get Channel Authentication Capabilities/);
   assert.equal(new Set(bmc.net.clientPorts).size, 4);
-  // 1 + 2 + 3 + 4 s at 87.5 %.
-  assert.ok(ms >= 8700 && ms <= 9000, `${ms} ms`);
+  // 1 + 2 + 3 + 4 s at 87.5 %, and 1 s for a ping.
+  assert.ok(ms >= 9700 && ms <= 10_000, `${ms} ms`);
+  await done(bmc, client);
+});
+
+test('silent to IPMI but not to a ping: the person is told to enable IPMI over LAN', async () => {
+  const bmc = await virtualBmc();
+  bmc.net.tap = (bytes) => (decodeDatagram(bytes).kind === 'asf' ? 'pass' : 'drop');
+  const client = bmc.client();
+  const error = await failure(bmc, client.run(getDeviceId(), never));
+  assert.equal(error.code, 'IPMI_TIMEOUT');
+  assert.match(error.message, /does answer an RMCP ping/);
+  assert.match(error.hint, /enable IPMI over LAN/);
   await done(bmc, client);
 });
 
