@@ -29,6 +29,8 @@ export interface CommandParts {
   suites: readonly CipherSuite[];
   faults: ServerFaults;
   log: Logger;
+  /** Logins need the key of the BMC as well. */
+  kgSet: boolean;
 }
 
 /** Who sent a request: a session, or nobody yet. */
@@ -65,7 +67,10 @@ export class ServerCommands {
         { privilege: Privilege.user, run: () => give(encodeDeviceId(parts.deviceId)) },
       ],
       [key(NetFn.app, AppCmd.getSystemGuid), { privilege: undefined, run: () => give(parts.guid) }],
-      [key(NetFn.app, AppCmd.getChannelAuthCapabilities), { privilege: undefined, run: authCapabilities }],
+      [
+        key(NetFn.app, AppCmd.getChannelAuthCapabilities),
+        { privilege: undefined, run: (d) => authCapabilities(d, parts.kgSet) },
+      ],
       [key(NetFn.app, AppCmd.getChannelCipherSuites), { privilege: undefined, run: (d) => this.#cipherSuites(d) }],
       [key(NetFn.app, AppCmd.setSessionPrivilege), { privilege: Privilege.callback, run: setPrivilege }],
       [key(NetFn.app, AppCmd.closeSession), { privilege: Privilege.callback, run: closeOwnSession }],
@@ -160,11 +165,11 @@ function ownChannel(asked: number): number {
   return (asked & 0x0f) === THIS_CHANNEL ? CHANNEL : asked & 0x0f;
 }
 
-function authCapabilities(data: Uint8Array): Answer {
+function authCapabilities(data: Uint8Array, kgSet: boolean): Answer {
   const [channel, privilege] = data;
   if (channel === undefined || privilege === undefined) return refuse(Completion.lengthInvalid);
   if (ownChannel(channel) !== CHANNEL) return refuse(Completion.invalidField);
-  return give(encodeAuthCapabilities(CHANNEL, (channel & 0x80) !== 0));
+  return give(encodeAuthCapabilities(CHANNEL, (channel & 0x80) !== 0, kgSet));
 }
 
 /** §22.18: 0 asks for the present level; 80h: not available to this user, 81h: above the limit of the session. */

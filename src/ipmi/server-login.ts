@@ -23,6 +23,8 @@ export interface LoginRules {
   suites: readonly CipherSuite[];
   /** 16 bytes. */
   guid: Uint8Array;
+  /** Key of the BMC for two-key logins, 20 bytes; undefined: the key of the user takes its place. */
+  kg: Uint8Array | undefined;
   faults: ServerFaults;
 }
 
@@ -147,7 +149,7 @@ export class ServerLogin {
       username: request.username,
     };
     const kuid = userKey(utf8Bytes(user.password));
-    const sik = sessionIntegrityKey(suite.auth, kuid, shared);
+    const sik = sessionIntegrityKey(suite.auth, this.#rules.kg ?? kuid, shared);
     const accepted = {
       bmcRandom: shared.bmcRandom,
       bmcGuid: shared.bmcGuid,

@@ -26,6 +26,8 @@ export interface IpmiServerOptions {
   users: readonly IpmiUser[];
   /** GUID of the managed system, 16 bytes as they go on the wire. */
   guid: Uint8Array;
+  /** BMC key, 20 bytes: makes every login a two-key login. */
+  kg?: Uint8Array;
   chassis: Chassis;
   deviceId: DeviceIdentity;
   clock: Clock;
@@ -86,8 +88,16 @@ class Server implements IpmiServer {
       return suite;
     });
     this.#table = new SessionTable({ ...DEFAULT_LIMITS, ...options.limits });
-    this.#login = new ServerLogin({ users, suites, guid, faults }, this.#table);
-    this.#commands = new ServerCommands({ chassis, deviceId, guid, suites, faults, log });
+    this.#login = new ServerLogin({ users, suites, guid, faults, kg: options.kg }, this.#table);
+    this.#commands = new ServerCommands({
+      chassis,
+      deviceId,
+      guid,
+      suites,
+      faults,
+      log,
+      kgSet: options.kg !== undefined,
+    });
   }
 
   get port(): number {

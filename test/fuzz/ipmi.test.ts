@@ -175,6 +175,7 @@ test(`${COMMAND_RUNS} random requests inside a session: always a completion code
     guid: new Uint8Array(16),
     suites,
     faults: {},
+    kgSet: false,
     log: silentLogger,
   };
   const commands = new ServerCommands(parts);

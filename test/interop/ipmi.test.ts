@@ -16,7 +16,12 @@ import { type Peer, type SimPeer, ipmitool, startIpmiSim, startPyghmi } from '..
 const doors = { clock: systemClock, random: Math.random, log: silentLogger };
 const PXE: BootOverride = { device: 'pxe', persistence: 'once', firmware: 'uefi' };
 
-const startOurs = (chassis: FakeChassis, faults: ServerFaults = {}, suites?: readonly number[]): Promise<IpmiServer> =>
+const startOurs = (
+  chassis: FakeChassis,
+  faults: ServerFaults = {},
+  suites?: readonly number[],
+  kg?: Uint8Array,
+): Promise<IpmiServer> =>
   startIpmiServer({
     address: '127.0.0.1',
     port: 0,
@@ -29,6 +34,7 @@ const startOurs = (chassis: FakeChassis, faults: ServerFaults = {}, suites?: rea
     deviceId: { deviceId: 0x20, manufacturerId: 674, productId: 256, firmwareVersion: '2.48' },
     faults,
     ...(suites === undefined ? {} : { suites }),
+    ...(kg === undefined ? {} : { kg }),
     ...doors,
   });
 
@@ -147,6 +153,20 @@ test('ipmitool with every suite our codec has', async () => {
     }
     const zero = await ipmitool(server.port, 'power status', { suite: 0 });
     assert.equal(zero.code, 1, 'suite 0, which needs no password, is refused');
+  } finally {
+    await server.close();
+  }
+});
+
+test('two-key logins: ipmitool with the key of the BMC, without it and with another one', async () => {
+  const kg = 'twenty-bytes-of-key!';
+  const server = await startOurs(new FakeChassis(), {}, undefined, Buffer.from(kg));
+  try {
+    for (const cipher of [3, 17]) {
+      assert.equal((await ipmitool(server.port, 'power status', { suite: cipher, kg })).code, 0);
+      assert.equal((await ipmitool(server.port, 'power status', { suite: cipher })).code, 1);
+      assert.equal((await ipmitool(server.port, 'power status', { suite: cipher, kg: 'another-key' })).code, 1);
+    }
   } finally {
     await server.close();
   }

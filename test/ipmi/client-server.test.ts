@@ -152,6 +152,18 @@ test('wrong password: said at once, the half-open session is released', async ()
   await done(bmc, client);
 });
 
+test('a BMC key: needed, and said to be missing', async () => {
+  const kg = new Uint8Array(20).fill(0x42);
+  const bmc = await virtualBmc({ kg });
+  const without = bmc.client();
+  const error = await failure(bmc, without.run(getDeviceId(), never));
+  assert.equal(error.code, 'IPMI_AUTH_FAILED');
+  assert.match(error.message, /K_g/);
+  const client = bmc.client({ kg });
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  await done(bmc, client, without);
+});
+
 test('unknown user, said by the BMC', async () => {
   const bmc = await virtualBmc();
   const client = bmc.client({ username: 'nobody' });

@@ -140,14 +140,17 @@ export interface ToolOptions {
   username?: string;
   password?: string;
   privilege?: string;
+  /** BMC key as text. */
+  kg?: string;
 }
 
 /** Runs ipmitool over lanplus against a port of loopback. */
 export async function ipmitool(port: number, command: string, options: ToolOptions = {}): Promise<ToolResult> {
-  const { suite, username = 'admin', password = 'secret', privilege } = options;
+  const { suite, username = 'admin', password = 'secret', privilege, kg } = options;
   const args = ['-I', 'lanplus', '-H', '127.0.0.1', '-p', String(port), '-U', username, '-E'];
   if (suite !== undefined) args.push('-C', String(suite));
   if (privilege !== undefined) args.push('-L', privilege);
+  if (kg !== undefined) args.push('-k', kg);
   const start = performance.now();
   const { code, stdout, stderr } = await exec('ipmitool', [...args, ...command.split(' ')], {
     env: { IPMI_PASSWORD: password },

@@ -103,12 +103,13 @@ export function getAuthCapabilities(privilege: number, v2 = true): Command<AuthC
 }
 
 /** Answer to Get Channel Authentication Capabilities of a BMC that speaks RMCP+ only and has named users. */
-export function encodeAuthCapabilities(channel: number, v2Asked: boolean): Uint8Array {
+export function encodeAuthCapabilities(channel: number, v2Asked: boolean, kgSet = false): Uint8Array {
   const nonNullUsers = 0x04;
+  const twoKeys = kgSet ? 0x20 : 0;
   return new ByteWriter(8)
     .u8(channel)
     .u8(v2Asked ? 0x80 : 0)
-    .u8(nonNullUsers)
+    .u8(nonNullUsers | twoKeys)
     .u8(v2Asked ? 0x02 : 0)
     .u24le(0)
     .u8(0)
