@@ -43,7 +43,7 @@ const HOMES: Record<string, readonly string[]> = {
   ajv: ['api/', 'store/embedded/', 'apiserver/'],
   zod: ['agent-protocol/', 'redfish/', 'cli/', 'server/', 'sim/'],
   yaml: ['api/', 'host/', 'cli/', 'store/', 'apiserver/', 'sim/', 'standalone.ts', 'operator.ts'],
-  'node:child_process': ['core/exec.ts', 'dhcp/device-socket.ts', 'agent/', 'sim/', 'image/'],
+  'node:child_process': ['core/exec.ts', 'dhcp/device-socket.ts', 'dhcp/sockets.ts', 'agent/', 'sim/', 'image/'],
 };
 
 /** What `host/` may see of `provisioner/`: the interface alone. */

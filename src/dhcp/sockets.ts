@@ -1,6 +1,6 @@
-import { networkInterfaces } from 'node:os';
+import { spawnSync } from 'node:child_process';
 import type { Clock } from '../core/clock.ts';
-import { formatIpv4, parseCidr, parseIpv4 } from '../wire/ipv4.ts';
+import { formatIpv4, parseIpv4 } from '../wire/ipv4.ts';
 import type { DhcpInterface } from './config.ts';
 import type { Destination } from './destination.ts';
 import { openDeviceSockets } from './device-socket.ts';
@@ -45,14 +45,23 @@ export function deviceSockets(clock: Clock): OpenSockets {
 }
 
 /**
- * The interface `name` of this machine with its first IPv4 address.
+ * The interface `name` of this machine with its first IPv4 address. Asks `ip`, because Node's own list leaves out
+ * interfaces without a carrier, and a boot network whose machines are all switched off has none.
  * @throws DHCP_INTERFACE
  */
 export function findInterface(name: string): DhcpInterface {
-  const found = networkInterfaces()[name]?.find((a) => a.family === 'IPv4');
-  if (found?.cidr == null) {
+  const answer = spawnSync('ip', ['-json', '-4', 'address', 'show', 'dev', name], { encoding: 'utf8' });
+  const address = answer.status === 0 ? firstAddress(answer.stdout) : undefined;
+  if (address === undefined) {
     throw dhcpErrors.make('DHCP_INTERFACE', `interface ${name} does not exist or has no IPv4 address`);
   }
-  const { address, prefix } = parseCidr(found.cidr);
-  return { name, address, prefix };
+  return { name, ...address };
+}
+
+/** First IPv4 address in what `ip -json -4 address show` prints. */
+function firstAddress(json: string): { address: number; prefix: number } | undefined {
+  const links = JSON.parse(json) as { addr_info?: { local?: string; prefixlen?: number }[] }[];
+  const first = links.flatMap((link) => link.addr_info ?? []).find((a) => a.local !== undefined);
+  if (first?.local === undefined || first.prefixlen === undefined) return undefined;
+  return { address: parseIpv4(first.local), prefix: first.prefixlen };
 }
