@@ -120,24 +120,31 @@ export class IpmiClient {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(ipmiErrors.make('IPMI_CLOSED', `the connection to ${this.#target.host} was closed`));
     this.#idleTimer?.cancel();
-    await this.#tail.catch(() => {});
+    await this.#tail;
     await this.#endSession();
   }
 
   /** Runs `work` when all earlier work is done. */
   #queue<T>(work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
     const both = AbortSignal.any([signal, this.#closed.signal]);
-    const result = this.#tail.then(async () => {
-      both.throwIfAborted();
-      this.#idleTimer?.cancel();
-      try {
-        return await work(both);
-      } finally {
-        this.#watchIdle();
-      }
-    });
-    this.#tail = result.catch(() => {});
+    const before = this.#tail;
+    const result = this.#afterTurn(before, work, both);
+    this.#tail = Promise.allSettled([before, result]);
     return result;
+  }
+
+  async #afterTurn<T>(
+    before: Promise<unknown>,
+    work: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    await settledOrAborted(before, signal);
+    this.#idleTimer?.cancel();
+    try {
+      return await work(signal);
+    } finally {
+      this.#watchIdle();
+    }
   }
 
   async #runNow<T>(command: Command<T>, signal: AbortSignal): Promise<T> {
@@ -273,6 +280,20 @@ export class IpmiClient {
 interface Attempt {
   outcome: LoginOutcome;
   channel: Channel;
+}
+
+/** Waits for `before`, however it ends; whoever gives up does not wait on. @throws the signal's reason */
+function settledOrAborted(before: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    void Promise.allSettled([before]).then(() => {
+      signal.removeEventListener('abort', onAbort);
+      if (signal.aborted) onAbort();
+      else resolve();
+    });
+    if (signal.aborted) onAbort();
+  });
 }
 
 function knownSuite(id: number): CipherSuite {

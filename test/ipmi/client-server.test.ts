@@ -433,6 +433,24 @@ test('an aborted command leaves the session usable', async () => {
   await done(bmc, client);
 });
 
+test('who gives up in the queue need not wait for the command in front', async () => {
+  const bmc = await virtualBmc();
+  const client = bmc.client();
+  await runClock(bmc.clock, client.run(getDeviceId(), never));
+  bmc.net.tap = (_, d) => (d === 'to-client' ? 'drop' : 'pass');
+  const front = client.run(getDeviceId(), never);
+  const abort = new AbortController();
+  const queued = client.run(getChassisStatus(), abort.signal);
+  const behind = client.run(getChassisStatus(), never);
+  await bmc.clock.advance(100);
+  abort.abort(new Error('no more'));
+  await assert.rejects(queued, /no more/);
+  bmc.net.tap = () => 'pass';
+  await runClock(bmc.clock, Promise.all([front, behind]));
+  assert.equal(bmc.net.clientPorts.length, 1);
+  await done(bmc, client);
+});
+
 test('close ends what waits with IPMI_CLOSED and may be called twice', async () => {
   const bmc = await virtualBmc();
   const client = bmc.client();
