@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -122,6 +122,40 @@ describe('sources', () => {
   });
 });
 
+describe('a cache whose process is killed (SIGKILL) in the middle', () => {
+  it('makes the image whole the next time and leaves nothing behind', async () => {
+    const own = path('killed');
+    const source = path('big.raw');
+    await run('dd', ['if=/dev/urandom', `of=${source}`, 'bs=1M', 'count=400', 'status=none']);
+    const { hex } = await hashFile(source, 'sha256', signal);
+    const script = join(import.meta.dirname, '../support/prepare-image.ts');
+    for (const bytes of [1, 100 << 20]) {
+      const child = spawn(process.execPath, [script, own, source, hex], { stdio: 'inherit' });
+      const ended = once(child, 'exit');
+      await until(async () => assert.ok((await framesUnderWay(own)) >= bytes), 5);
+      child.kill('SIGKILL');
+      assert.deepEqual(await ended, [null, 'SIGKILL']);
+      assert.deepEqual(await readdir(join(own, 'images')), []);
+    }
+    const again = new ImageCache({ dir: own, clock: systemClock, log: silentLogger, random: Math.random });
+    const { digest } = await again.prepare({ url: source, checksum: hex }, { signal });
+    await again.close();
+    const report = await verifyImage(join(own, 'images', digest.slice(7)), source, signal);
+    assert.deepEqual([report.damagedFrames, report.differentFrames], [[], []]);
+    assert.deepEqual(await readdir(join(own, 'tmp')), []);
+  });
+
+  /** Bytes of frames a running conversion has written so far. */
+  async function framesUnderWay(own: string): Promise<number> {
+    let most = 0;
+    for (const name of await readdir(join(own, 'tmp'))) {
+      const facts = await stat(join(own, 'tmp', name, 'frames.zst')).catch(() => undefined);
+      most = Math.max(most, facts?.size ?? 0);
+    }
+    return most;
+  }
+});
+
 describe('writing to a block device', () => {
   it('gives the disk the image has, over old data, with direct I/O', async () => {
     await onLoop(async (device) => {
@@ -221,14 +255,14 @@ describe('a disk that fails', () => {
   });
 });
 
-async function until(check: () => Promise<unknown>): Promise<void> {
+async function until(check: () => Promise<unknown>, everyMs = 100): Promise<void> {
   for (let i = 0; ; i++) {
     try {
       await check();
       return;
     } catch (error) {
-      if (i >= 100) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      if (i * everyMs >= 20_000) throw error;
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   }
 }
