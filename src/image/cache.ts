@@ -12,6 +12,7 @@ import { PackedImage } from './folder.ts';
 import { type HttpDoor, undiciDoor } from './http-door.ts';
 import { verifyImage } from './inspect.ts';
 import type { ImageManifest } from './manifest-types.ts';
+import { nameField } from './name-field.ts';
 import { SingleFlight } from './single-flight.ts';
 import { type ImageSource, parseSource, redactUrl, sourceBaseName } from './source-url.ts';
 
@@ -135,9 +136,13 @@ export class ImageCache {
   async #checksum(request: ImageRequest, source: ImageSource, signal: AbortSignal): Promise<Checksum> {
     const spec = parseChecksum(request.checksum, request.checksumType);
     if (spec.kind === 'digest') return spec.checksum;
-    const url = new URL(spec.url);
-    const text = await downloadText(url, this.#doors, signal);
-    return findInSums(text, sourceBaseName(source), request.checksumType, redactUrl(spec.url));
+    const where = redactUrl(spec.url);
+    try {
+      const text = await downloadText(new URL(spec.url), this.#doors, signal);
+      return findInSums(text, sourceBaseName(source), request.checksumType, where);
+    } catch (error) {
+      throw nameField(error, 'spec.image.checksum', where);
+    }
   }
 
   async #make(
@@ -169,7 +174,7 @@ export class ImageCache {
       await this.#evict(manifest.digest);
       return { digest: manifest.digest, manifest };
     } catch (error) {
-      throw noSpace(error, this.#dir.root);
+      throw nameField(noSpace(error, this.#dir.root), 'spec.image.url', where);
     } finally {
       await this.#dir.discard(work);
       await this.#dir.discard(packed);

@@ -282,7 +282,7 @@ describe('image cache', () => {
           cache,
           { url, checksum: sha256(raw) },
           'IMAGE_NOT_FOUND',
-          /\/gone\.raw\?… is not there \(HTTP 404\)/,
+          /^spec\.image\.url: http.*\/gone\.raw\?… is not there \(HTTP 404\)/,
         );
         assert.equal(server.requests[0]?.authorization, `Basic ${btoa('me:hunter2')}`);
       });
@@ -354,7 +354,12 @@ describe('what the image cache refuses', () => {
       await withCache(
         async (cache) => {
           const get = (path: string, body: Uint8Array) => ({ url: server.url + path, checksum: sha256(body) });
-          await fails(cache, get('/cut.gz', cut), 'IMAGE_DECOMPRESS_FAILED', /gzip/);
+          await fails(
+            cache,
+            get('/cut.gz', cut),
+            'IMAGE_DECOMPRESS_FAILED',
+            /^spec\.image\.url: http.*\/cut\.gz: .*gzip/,
+          );
           await fails(cache, get('/bomb.gz', bomb), 'IMAGE_TOO_LARGE', /more than 10485760 bytes/);
           await fails(cache, get('/empty', empty), 'IMAGE_EMPTY', /no bytes/);
         },
@@ -374,7 +379,7 @@ describe('what the image cache refuses', () => {
           cache,
           { url: `${server.url}/os.qcow2`, checksum: sha256(lie) },
           'IMAGE_QCOW2_INVALID',
-          /disk size is/,
+          /^spec\.image\.url: .*os\.qcow2.*disk size is/,
         );
       });
     });
@@ -414,7 +419,12 @@ describe('what the image cache refuses', () => {
             await fails(cache, { url: `${server.url}/endless`, checksum }, 'IMAGE_TOO_LARGE', /larger than/);
             await fails(cache, { url: `${server.url}/announced`, checksum }, 'IMAGE_TOO_LARGE', /larger than/);
             const sums = { url: '/x', checksum: `${server.url}/sums` };
-            await fails(cache, sums, 'IMAGE_CHECKSUM_INVALID', /too large to be a sums file/);
+            await fails(
+              cache,
+              sums,
+              'IMAGE_CHECKSUM_INVALID',
+              /^spec\.image\.checksum: .* too large to be a sums file/,
+            );
           },
           { maxImageBytes: 20 << 20 },
         );
