@@ -26,3 +26,9 @@ export async function debianKubectl(): Promise<string> {
   }
   return program;
 }
+
+/** The newest kubectl that must work: the one built with the Kubernetes test bed. */
+export async function newestKubectl(): Promise<string> {
+  const { stdout } = await exec(path.resolve(import.meta.dirname, '../../hack/testbed/build'), []);
+  return path.join(stdout.trim(), 'kubectl');
+}
