@@ -4,7 +4,7 @@ export interface TransferTerms {
   blockSize: number;
   /** Blocks per acknowledgement (RFC 7440). */
   windowSize: number;
-  /** First wait for an answer, ms, when the client named one (RFC 2349); it is kept to. */
+  /** The longest wait for an answer, ms, when the client named one (RFC 2349). */
   timeoutMs: number | undefined;
   /** What is confirmed to the client; empty: no OACK, the first block is sent at once. */
   confirmed: Map<string, string>;

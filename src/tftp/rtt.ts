@@ -8,14 +8,17 @@ const FIRST_RTO_MS = 1000;
  * acknowledged. Times of blocks that were sent twice must not be fed in (Karn).
  */
 export class RttEstimator {
-  readonly #fixed: number | undefined;
+  readonly #ceiling: number;
   #mean: number | undefined;
   #deviation = 0;
   #doublings = 0;
 
-  /** @param fixedMs a wait the client asked for; then nothing is estimated */
-  constructor(fixedMs?: number) {
-    this.#fixed = fixedMs;
+  /**
+   * @param askedMs the wait the client asked for (RFC 2349). It is the longest we wait, not the shortest: some clients name
+   *   twenty seconds, and on a path that loses one packet in thirty a file would take half an hour.
+   */
+  constructor(askedMs: number = MAX_RTO_MS) {
+    this.#ceiling = Math.min(askedMs, MAX_RTO_MS);
   }
 
   sample(ms: number): void {
@@ -44,8 +47,7 @@ export class RttEstimator {
 
   /** How long to wait now, ms. */
   get wait(): number {
-    if (this.#fixed !== undefined) return this.#fixed;
     const base = this.#mean === undefined ? FIRST_RTO_MS : Math.max(MIN_RTO_MS, this.#mean + 4 * this.#deviation);
-    return Math.min(MAX_RTO_MS, base * 2 ** Math.min(this.#doublings, 8));
+    return Math.min(this.#ceiling, base * 2 ** Math.min(this.#doublings, 8));
   }
 }
