@@ -6,7 +6,7 @@ import type {
   TaskResult,
 } from '../agent-protocol/messages.ts';
 import type { Clock } from '../core/clock.ts';
-import { Deadline } from '../core/deadline.ts';
+import { Deadline, deadlineErrors } from '../core/deadline.ts';
 import { errorCode, errorText, IngotError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { agentErrors } from './errors.ts';
@@ -56,6 +56,9 @@ export async function runTask(
   const reporting = reporter.run(doors.sendProgress, onCancel, AbortSignal.any([over.signal, limit.signal]));
   try {
     limit.signal.throwIfAborted();
+    if (limit.remaining() === 0) {
+      throw deadlineErrors.make('DEADLINE_EXCEEDED', `task ${task.kind} came after its deadline`);
+    }
     const result = await doors.handler(task, { signal: limit.signal, report: reporter.report, log });
     log.info('task done', { seconds: Math.round((clock.monotonic() - startedAt) / 100) / 10 });
     return { taskId: task.id, ok: true, result };
@@ -72,7 +75,10 @@ export async function runTask(
   }
 }
 
+/** What the server takes of one message (agent-protocol/schema.ts). */
+const MAX_MESSAGE = 4000;
+
 function wireError(error: unknown): { code: string; message: string; retry: boolean } {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = (error instanceof Error ? error.message : String(error)).slice(0, MAX_MESSAGE);
   return { code: errorCode(error), message, retry: error instanceof IngotError && error.retry };
 }

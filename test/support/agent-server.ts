@@ -86,7 +86,8 @@ export class StandInAgentServer {
     const chunks: Uint8Array[] = [];
     for await (const chunk of req as AsyncIterable<Uint8Array>) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString('utf8');
-    const json = (value: unknown) => res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+    const json = (value: unknown) =>
+      res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value));
     if (this.failNext > 0) {
       this.failNext--;
       res.writeHead(503).end('not now');

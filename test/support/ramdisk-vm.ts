@@ -1,60 +1,116 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { copyFileSync, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-export interface RamdiskVmOptions {
-  /** Folder with vmlinuz, ramdisk.zst and ramdisk.json. */
-  ramdisk: string;
-  /** Added to the kernel command line. */
-  cmdline: string;
+export interface VmOptions {
   memoryMib: number;
   mac: string;
-  /** Further QEMU arguments: disks, another machine type, a second card. */
+  /** BIOS when absent. */
+  uefi?: {
+    /** File of the variable store; made from OVMF's when missing. */
+    vars: string;
+  };
+  /** Further QEMU arguments: disks, a second card. */
   devices?: string[];
   /** NIC model; default virtio-net-pci. */
   nic?: string;
+  /** Boots this ramdisk directly (`-kernel`); without it the machine boots what its firmware finds. */
+  ramdisk?: {
+    /** Folder with vmlinuz, ramdisk.zst and ramdisk.json. */
+    dir: string;
+    /** Added to the kernel command line. */
+    cmdline: string;
+  };
+}
+
+const OVMF = '/usr/share/OVMF';
+
+/** A disk of the VM: QEMU arguments for a raw file behind virtio-blk. */
+export function virtioDisk(file: string, serial: string): string[] {
+  const drive = `if=none,id=${serial},file=${file},format=raw,cache=unsafe`;
+  return ['-drive', drive, '-device', `virtio-blk-pci,drive=${serial},serial=${serial}`];
 }
 
 /**
- * A machine that boots the ramdisk directly (`-kernel`) with QEMU's user-mode network: the host is 10.0.2.2. Software
- * emulation, so that it runs everywhere.
+ * A machine in QEMU with its user-mode network: the host is 10.0.2.2. Software emulation, so that it runs everywhere.
  */
 export class RamdiskVm {
   console = '';
   readonly #process: ChildProcess;
   readonly #exited: Promise<number | null>;
+  readonly #waiting = new Set<() => void>();
 
-  static async start(options: RamdiskVmOptions): Promise<RamdiskVm> {
-    const info: { cmdline: string } = JSON.parse(await readFile(join(options.ramdisk, 'ramdisk.json'), 'utf8'));
-    const bootif = `BOOTIF=01-${options.mac.replaceAll(':', '-')}`;
-    return new RamdiskVm(options, `${info.cmdline} ${bootif} ${options.cmdline}`);
+  static async start(options: VmOptions): Promise<RamdiskVm> {
+    return new RamdiskVm(await qemuArgs(options));
   }
 
-  private constructor(options: RamdiskVmOptions, cmdline: string) {
-    const args = [
-      ...['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'qemu64', '-smp', '1', '-m', String(options.memoryMib)],
-      ...['-machine', 'q35', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-      ...['-smbios', 'type=1,manufacturer=Ingot,product=Virtual,serial=SN0001,uuid=11111111-2222-4333-8444-555555555555'],
-      ...['-netdev', 'user,id=n0', '-device', `${options.nic ?? 'virtio-net-pci'},netdev=n0,mac=${options.mac}`],
-      ...['-kernel', join(options.ramdisk, 'vmlinuz'), '-initrd', join(options.ramdisk, 'ramdisk.zst')],
-      ...['-append', cmdline, '-serial', 'stdio', ...(options.devices ?? [])],
-    ];
+  private constructor(args: string[]) {
     this.#process = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#process.stdout?.on('data', (chunk: Uint8Array) => (this.console += Buffer.from(chunk).toString('utf8')));
-    this.#process.stderr?.on('data', (chunk: Uint8Array) => (this.console += Buffer.from(chunk).toString('utf8')));
+    const collect = (chunk: Uint8Array) => {
+      this.console += Buffer.from(chunk).toString('utf8');
+      for (const check of this.#waiting) check();
+    };
+    this.#process.stdout?.on('data', collect);
+    this.#process.stderr?.on('data', collect);
     this.#exited = new Promise((resolve, reject) => {
       this.#process.once('exit', resolve);
       this.#process.once('error', reject);
     });
   }
 
-  /** Resolves when QEMU ends by itself. */
-  get exited(): Promise<number | null> {
-    return this.#exited;
+  /** Resolves when QEMU ends by itself; rejects after `ms`. */
+  exited(ms: number): Promise<number | null> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error(`the machine is still on after ${ms} ms:\n${this.console}`)), ms);
+    return Promise.race([this.#exited, promise]).finally(() => clearTimeout(timer));
   }
 
+  /** Waits for a text on the serial console. */
+  said(text: string, ms: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error?: Error) => {
+        this.#waiting.delete(check);
+        clearTimeout(timer);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const check = () => (this.console.includes(text) ? done() : undefined);
+      const timer = setTimeout(() => done(new Error(`console without "${text}" after ${ms} ms:\n${this.console}`)), ms);
+      this.#waiting.add(check);
+      check();
+    });
+  }
+
+  /** Pulls the plug. */
   async stop(): Promise<void> {
     if (this.#process.exitCode === null) this.#process.kill('SIGKILL');
     await this.#exited;
   }
+}
+
+async function qemuArgs(options: VmOptions): Promise<string[]> {
+  const args = [
+    ['-accel', 'tcg,thread=multi,tb-size=256', '-cpu', 'qemu64', '-smp', '1', '-m', String(options.memoryMib)],
+    ['-machine', 'q35,graphics=off', '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+    ['-smbios', 'type=1,manufacturer=Ingot,product=Virtual,serial=SN0001,uuid=11111111-2222-4333-8444-555555555555'],
+    ['-netdev', 'user,id=n0', '-device', `${options.nic ?? 'virtio-net-pci'},netdev=n0,mac=${options.mac}`],
+    ['-serial', 'stdio'],
+    options.devices ?? [],
+  ].flat();
+  if (options.uefi !== undefined) {
+    const { vars } = options.uefi;
+    if (!existsSync(vars)) copyFileSync(join(OVMF, 'OVMF_VARS_4M.fd'), vars);
+    const flash = 'if=pflash,format=raw';
+    args.push('-drive', `${flash},unit=0,readonly=on,file=${join(OVMF, 'OVMF_CODE_4M.fd')}`);
+    args.push('-drive', `${flash},unit=1,file=${vars}`);
+  }
+  if (options.ramdisk !== undefined) {
+    const { dir, cmdline } = options.ramdisk;
+    const info: { cmdline: string } = JSON.parse(await readFile(join(dir, 'ramdisk.json'), 'utf8'));
+    const bootif = `BOOTIF=01-${options.mac.replaceAll(':', '-')}`;
+    args.push('-kernel', join(dir, 'vmlinuz'), '-initrd', join(dir, 'ramdisk.zst'));
+    args.push('-append', `${info.cmdline} ${bootif} ${cmdline}`);
+  }
+  return args;
 }

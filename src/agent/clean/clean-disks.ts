@@ -65,7 +65,7 @@ async function cleanDisk(
     if (left !== undefined) return { ...entry, verified: false, detail: left };
   } catch (error) {
     signal.throwIfAborted();
-    return { ...entry, verified: false, detail: errorText(error) };
+    return { ...entry, verified: false, detail: errorText(error).slice(0, 1000) };
   }
   await forgetPartitions(disk.name);
   return {

@@ -78,10 +78,10 @@ export async function registerRequest(
   return {
     token: boot.token,
     // Without BOOTIF the card that got an address is the one that reaches the server.
-    bootMac: boot.bootMac ?? nics.find((n) => usableAddresses(addresses, n.name).length > 0)?.mac ?? '',
+    bootMac: boot.bootMac ?? nics.find((n) => usableAddresses(addresses, n.kernelName).length > 0)?.mac ?? '',
     agentVersion: boot.agentVersion,
     smbios: await readIdentity(tree),
-    nics: nics.map((n) => ({ name: n.name, mac: n.mac, ips: usableAddresses(addresses, n.name) })),
+    nics: nics.map((n) => ({ name: n.name, mac: n.mac, ips: usableAddresses(addresses, n.kernelName) })),
     firmware: await readFirmwareMode(tree),
     clockMs: doors.clock.now(),
     uptimeSeconds: uptime,
