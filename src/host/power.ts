@@ -30,9 +30,10 @@ const SOFT_FAILED = 'Soft power off failed, a hard power off follows. ';
 export function* managePower(pass: Pass): Steps<Verdict> {
   const { status, host } = pass;
   const seen = yield* ask('powerState', undefined);
-  const unreadable = unfinished(pass, seen, 'power management error');
-  if (unreadable !== undefined) return unreadable;
-  if (seen.kind === 'done' && seen.poweredOn !== undefined && seen.poweredOn !== status.poweredOn) {
+  if (seen.kind === 'failed') return fail(pass, 'power management error', failureText(seen));
+  // A BMC that is slow to answer is no progress: an error on record stays.
+  if (seen.kind === 'continue') return seen;
+  if (seen.poweredOn !== undefined && seen.poweredOn !== status.poweredOn) {
     status.poweredOn = seen.poweredOn;
     settlePower(pass, false);
     return { kind: 'again' };

@@ -40,6 +40,9 @@ export interface PassResult {
   requeueMs: number | undefined;
 }
 
+/** Tries at one write against somebody who edits the same object. */
+const MAX_ATTEMPTS = 5;
+
 const NOTHING: PassResult = { requeueMs: undefined };
 const AT_ONCE: PassResult = { requeueMs: 0 };
 
@@ -163,7 +166,7 @@ async function finish(doors: HostDoors, pass: Pass, verdict: Verdict): Promise<P
   const conditions = computeConditions(host, status, pass.nowMs, pass.waiting);
   const changed = !isDeepStrictEqual({ ...status, conditions }, host.status);
   const saved = changed ? await saveStatus(doors, host, { ...status, conditions }) : host;
-  await writeAnnotations(doors, saved, pass.annotations);
+  await writeAnnotations(doors, host, saved, pass.annotations);
   await report(doors, pass);
   return { requeueMs: requeueOf(verdict) };
 }
@@ -181,11 +184,26 @@ function requeueOf(verdict: Exclude<Verdict, { kind: 'gone' }>): number | undefi
   }
 }
 
+/**
+ * Writes the status. Nobody else writes it, so a conflict means that spec or metadata were edited during the pass: what
+ * the pass found out about the machine is as true as before, and losing it could mean to provision a machine twice.
+ * @throws STORE_CONFLICT when the status itself is not the one this pass began with
+ */
 async function saveStatus(doors: HostDoors, host: BareMetalHost, status: HostStatus): Promise<BareMetalHost> {
   const lastUpdated = kubeTime(doors.clock.now());
-  const saved = await doors.store.updateStatus(BARE_METAL_HOST, { ...host, status: { ...status, lastUpdated } });
-  doors.index.observe(saved);
-  return saved;
+  let base = host;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const saved = await doors.store.updateStatus(BARE_METAL_HOST, { ...base, status: { ...status, lastUpdated } });
+      doors.index.observe(saved);
+      return saved;
+    } catch (error) {
+      if (!storeErrors.is(error, 'STORE_CONFLICT') || attempt >= MAX_ATTEMPTS) throw error;
+      base = await doors.store.get(BARE_METAL_HOST, keyOf(host));
+      const same = base.metadata.uid === host.metadata.uid && isDeepStrictEqual(base.status, host.status);
+      if (!same) throw error;
+    }
+  }
 }
 
 /**
@@ -195,10 +213,11 @@ async function saveStatus(doors: HostDoors, host: BareMetalHost, status: HostSta
 async function writeAnnotations(
   doors: HostDoors,
   seen: BareMetalHost,
+  saved: BareMetalHost,
   changes: ReadonlyMap<string, string | null>,
 ): Promise<void> {
   if (changes.size === 0) return;
-  let current: BareMetalHost | undefined = seen;
+  let current: BareMetalHost | undefined = saved;
   for (let attempt = 1; current !== undefined; attempt++) {
     const annotations = Object.fromEntries(
       [...changes].filter(([k]) => current?.metadata.annotations?.[k] === seen.metadata.annotations?.[k]),
@@ -207,7 +226,7 @@ async function writeAnnotations(
       await doors.store.patch(BARE_METAL_HOST, keyOf(seen), conditional({ metadata: { annotations } }, current));
       return;
     } catch (error) {
-      if (!storeErrors.is(error, 'STORE_CONFLICT') || attempt >= 3) throw error;
+      if (!storeErrors.is(error, 'STORE_CONFLICT') || attempt >= MAX_ATTEMPTS) throw error;
       current = await orMissing(doors.store.get(BARE_METAL_HOST, keyOf(seen)));
     }
   }

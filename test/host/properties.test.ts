@@ -259,6 +259,38 @@ suite('properties of the lifecycle', () => {
   });
 });
 
+suite('other writers', () => {
+  test('an edit during the pass that ends provisioning does not make it happen twice', async () => {
+    const lab = new HostLab();
+    await lab.ready();
+    await lab.edit({ image: IMAGE });
+    const provision = lab.provisioner.provision.bind(lab.provisioner);
+    lab.provisioner.provision = async (host, request) => {
+      const outcome = await provision(host, request);
+      await lab.store.patch(BARE_METAL_HOST, KEY, { metadata: { labels: { 'cluster.x-k8s.io/cluster-name': 'c' } } });
+      return outcome;
+    };
+    await lab.settle();
+    assert.equal(lab.trace.at(-1), 'provisioned/OK');
+    assert.equal(lab.provisioner.of('provision').length, 1);
+    assert.equal((await lab.get()).metadata.labels?.['cluster.x-k8s.io/cluster-name'], 'c');
+  });
+
+  test('a status that somebody else wrote during the pass is not overwritten', async () => {
+    const lab = new HostLab();
+    await lab.ready();
+    const powerState = lab.provisioner.powerState.bind(lab.provisioner);
+    lab.provisioner.powerState = async () => {
+      lab.provisioner.powerState = powerState;
+      await lab.store.patchStatus(BARE_METAL_HOST, KEY, { status: { provisioningFailCount: 3 } });
+      return { kind: 'done', poweredOn: false };
+    };
+    await lab.pass();
+    assert.equal((await lab.status()).provisioningFailCount, 3);
+    assert.equal((await lab.status()).poweredOn, true);
+  });
+});
+
 function settledAs(
   status: { provisioning: { state: string; image?: { url: string } }; operationalStatus: string } | undefined,
   deploy: boolean,
