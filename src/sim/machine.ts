@@ -137,7 +137,15 @@ export class Machine {
 
   /** Fault: disk number `disk` reads and writes at most so many bytes a second; 0 lifts it. @throws SIM_NOT_POWERED */
   throttleDisk(disk: number, bytesPerSecond: number): Promise<void> {
-    const limit = { device: `drive${disk}`, bps: bytesPerSecond, bps_rd: 0, bps_wr: 0, iops: 0, iops_rd: 0, iops_wr: 0 };
+    const limit = {
+      device: `drive${disk}`,
+      bps: bytesPerSecond,
+      bps_rd: 0,
+      bps_wr: 0,
+      iops: 0,
+      iops_rd: 0,
+      iops_wr: 0,
+    };
     return this.#queue(async () => void (await this.#powered().qmp.execute('block_set_io_throttle', limit)));
   }
 
