@@ -43,6 +43,11 @@ export interface ImageCacheOptions {
   random: () => number;
   /** Default: undici with the system's certificates. */
   http?: HttpDoor;
+  /**
+   * May `spec.image.url` name files of the machine Ingot runs on? Default true. Say no where people who write hosts are
+   * not those who own that machine.
+   */
+  localFiles?: boolean;
   /** The packed images together stay below this, bytes. Default 100 GiB. */
   maxCacheBytes?: number;
   /** Largest source file and largest disk, bytes. Default 1 TiB. */
@@ -65,6 +70,7 @@ export class ImageCache {
   readonly #doors: FetchDoors;
   readonly #maxCacheBytes: number;
   readonly #maxImageBytes: number;
+  readonly #localFiles: boolean;
   readonly #flights = new SingleFlight<PreparedImage, ImageProgress>();
   readonly #open = new Map<string, { image: Promise<PackedImage>; usedAt: number }>();
   readonly #started: Promise<void>;
@@ -77,6 +83,7 @@ export class ImageCache {
     this.#doors = { http: options.http ?? undiciDoor(), clock, random, log };
     this.#maxCacheBytes = options.maxCacheBytes ?? 100 * GIB;
     this.#maxImageBytes = options.maxImageBytes ?? 1024 * GIB;
+    this.#localFiles = options.localFiles ?? true;
     this.#started = this.#dir.start();
     this.#started.catch(() => {});
   }
@@ -92,6 +99,12 @@ export class ImageCache {
   ): Promise<PreparedImage> {
     await this.#started;
     const source = parseSource(request.url);
+    if (source.kind === 'file' && !this.#localFiles) {
+      throw imageErrors.make(
+        'IMAGE_URL_INVALID',
+        'spec.image.url names a local file, which this server does not serve',
+      );
+    }
     const checksum = await this.#checksum(request, source, options.signal);
     const key = JSON.stringify([request.url, checksum.algorithm, checksum.hex, request.format ?? '']);
     const known = await this.#dir.lookup(key);

@@ -25,7 +25,7 @@ const HEX = /^[0-9a-f]+$/i;
 export function parseChecksum(text: string | undefined, type: string | undefined): ChecksumSpec {
   const value = (text ?? '').trim();
   if (value === '') throw imageErrors.make('IMAGE_NO_CHECKSUM', 'spec.image.checksum is empty');
-  if (/^https?:\/\//i.test(value)) return { kind: 'sums-url', url: value };
+  if (/^https?:\/\//i.test(value) && URL.canParse(value)) return { kind: 'sums-url', url: value };
   return { kind: 'digest', checksum: digestOf(value, type, 'spec.image.checksum') };
 }
 

@@ -1,4 +1,5 @@
 import { Agent, interceptors, request } from 'undici';
+import { percentDecoded } from './source-url.ts';
 
 /** The one thing this room needs of HTTP; tests hand in their own. */
 export interface HttpReply {
@@ -33,7 +34,7 @@ export function undiciDoor(ca?: string): HttpDoor {
     const login =
       url.username === ''
         ? {}
-        : { authorization: `Basic ${btoa(`${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`)}` };
+        : { authorization: `Basic ${base64(`${percentDecoded(url.username)}:${percentDecoded(url.password)}`)}` };
     const reply = await request(plain, {
       dispatcher: agent,
       headers: { 'user-agent': 'ingot', 'accept-encoding': 'identity', ...login, ...headers },
@@ -47,4 +48,8 @@ export function undiciDoor(ca?: string): HttpDoor {
     };
     return { status: reply.statusCode, headers: reply.headers, body, discard };
   };
+}
+
+function base64(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
 }

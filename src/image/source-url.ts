@@ -20,11 +20,22 @@ export function parseSource(text: string): ImageSource {
   if (text.startsWith('/')) return { kind: 'file', path: text };
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return { kind: 'http', url };
-  if (url?.protocol === 'file:' && url.host === '') return { kind: 'file', path: fileURLToPath(url) };
+  if (url?.protocol === 'file:' && url.host === '' && !/%(2f|00)/i.test(url.pathname)) {
+    return { kind: 'file', path: fileURLToPath(url) };
+  }
   throw imageErrors.make('IMAGE_URL_INVALID', `spec.image.url "${redactUrl(text)}" cannot be fetched`);
 }
 
 /** Last path part: what a sums file calls the image. */
 export function sourceBaseName(source: ImageSource): string {
-  return basename(source.kind === 'file' ? source.path : decodeURIComponent(source.url.pathname));
+  return basename(source.kind === 'file' ? source.path : percentDecoded(source.url.pathname));
+}
+
+/** Percent-decoded text, or the text itself when it is not valid percent encoding. */
+export function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -396,7 +396,10 @@ describe('what the image cache refuses', () => {
         'IMAGE_URL_INVALID',
         /spec\.image\.url "ftp:\/\/x\/y"/,
       );
-      await fails(cache, { url: 'file://other/y', checksum }, 'IMAGE_URL_INVALID', /spec\.image\.url/);
+      for (const url of ['file://other/y', 'file:///a%2fb', 'http://', 'nonsense']) {
+        await fails(cache, { url, checksum }, 'IMAGE_URL_INVALID', /spec\.image\.url/);
+      }
+      await fails(cache, { url: '/x', checksum: 'https://' }, 'IMAGE_CHECKSUM_INVALID', /spec\.image\.checksum/);
       await fails(cache, { url: '/x' }, 'IMAGE_NO_CHECKSUM', /spec\.image\.checksum/);
       await fails(cache, { url: '/x', checksum: 'abc' }, 'IMAGE_CHECKSUM_INVALID', /spec\.image\.checksum/);
       await fails(cache, { url: '/x', checksum, checksumType: 'md5' }, 'IMAGE_CHECKSUM_INVALID', /checksumType is md5/);
@@ -429,6 +432,22 @@ describe('what the image cache refuses', () => {
           { maxImageBytes: 20 << 20 },
         );
       },
+    );
+  });
+
+  it('local files where the server does not allow them', async () => {
+    await withCache(
+      async (cache) => {
+        for (const url of ['/etc/hostname', 'file:///etc/hostname']) {
+          await fails(
+            cache,
+            { url, checksum: sha256(raw) },
+            'IMAGE_URL_INVALID',
+            /spec\.image\.url names a local file/,
+          );
+        }
+      },
+      { localFiles: false },
     );
   });
 
