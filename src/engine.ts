@@ -52,7 +52,7 @@ export interface EngineConfig {
   tftpPort: number;
   ramdiskDir: string;
   ipxeDir: string;
-  /** More arguments for the ramdisk's kernel. */
+  /** Arguments for the ramdisk's kernel, after those it needs. */
   kernelArguments: string;
   limits: Partial<Limits>;
   hosts: Partial<HostControllerConfig>;
@@ -165,7 +165,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     bytes: new ByteCounter(metrics),
     script: {
       fingerprint: `sha256:${tls.fingerprintSha256}`,
-      kernelArguments: config.kernelArguments,
+      kernelArguments: [files.kernelArguments, config.kernelArguments].filter((a) => a !== '').join(' '),
       diskLoader: files.hasDiskLoader,
       signer,
       tokens,

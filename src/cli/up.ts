@@ -12,7 +12,7 @@ import { parseIpv4 } from '../wire/ipv4.ts';
 import { EXIT, fail } from './fail.ts';
 
 export const DEFAULT_DATA_DIR = '/var/lib/ingot';
-const BUILT_RAMDISK = fileURLToPath(new URL('../../.cache/ramdisk', import.meta.url));
+const BUILT_RAMDISK = fileURLToPath(new URL('../../.cache/ramdisk-out', import.meta.url));
 const INSTALLED_RAMDISK = '/usr/share/ingot/ramdisk';
 
 interface Options {
@@ -52,11 +52,7 @@ export function upCommand(): Command {
     .addOption(new Option('--tftp-port <n>', 'first-stage loaders').default(69).argParser(port))
     .option('--ramdisk <dir>', 'folder with vmlinuz and ramdisk.zst (default: the one built here, or installed)')
     .addOption(new Option('--ipxe <dir>', 'folder with iPXE binaries').default('/usr/lib/ipxe'))
-    .addOption(
-      new Option('--kernel-arguments <text>', 'more arguments for the ramdisk’s kernel').default(
-        'console=tty0 console=ttyS0,115200 panic=30',
-      ),
-    )
+    .addOption(new Option('--kernel-arguments <text>', 'more arguments for the ramdisk’s kernel').default(''))
     .addOption(
       new Option('--agent-boot-timeout <s>', 'from power on to the agent’s registration')
         .default(900)

@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises';
+import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bootErrors } from '../boot/errors.ts';
 import { DISK_LOADER_FILE, LOADER_FILES } from '../boot/loaders.ts';
@@ -10,8 +10,11 @@ export class BootFiles {
   readonly ramdisk: string;
   /** Is there a loader that takes UEFI machines to their disk? */
   readonly hasDiskLoader: boolean;
+  /** Arguments that this ramdisk's kernel needs, from its `ramdisk.json`. */
+  readonly kernelArguments: string;
 
-  private constructor(paths: ReadonlyMap<string, string>, ramdiskDir: string) {
+  private constructor(paths: ReadonlyMap<string, string>, ramdiskDir: string, kernelArguments: string) {
+    this.kernelArguments = kernelArguments;
     this.#paths = paths;
     this.kernel = join(ramdiskDir, 'vmlinuz');
     this.ramdisk = join(ramdiskDir, 'ramdisk.zst');
@@ -30,7 +33,7 @@ export class BootFiles {
     for (const path of paths.values()) {
       if (!(await readable(path))) throw bootErrors.make('BOOT_LOADER_MISSING', `boot loader ${path} cannot be read`);
     }
-    const files = new BootFiles(paths, ramdiskDir);
+    const files = new BootFiles(paths, ramdiskDir, await kernelArguments(ramdiskDir));
     for (const path of [files.kernel, files.ramdisk]) {
       if (!(await readable(path))) throw bootErrors.make('BOOT_RAMDISK_MISSING', `${path} cannot be read`);
     }
@@ -42,6 +45,16 @@ export class BootFiles {
     return this.#paths.get(name.replace(/^\/+/, ''));
   }
 }
+
+/** A ramdisk that was not built here need not have the description. */
+async function kernelArguments(dir: string): Promise<string> {
+  const text = await readFile(join(dir, 'ramdisk.json'), 'utf8').catch(() => '{}');
+  const info: unknown = JSON.parse(text);
+  const said = typeof info === 'object' && info !== null && 'cmdline' in info ? info.cmdline : undefined;
+  return typeof said === 'string' ? said : DEFAULT_KERNEL_ARGUMENTS;
+}
+
+const DEFAULT_KERNEL_ARGUMENTS = 'console=tty0 console=ttyS0,115200n8 panic=30';
 
 function readable(path: string): Promise<boolean> {
   return access(path).then(
