@@ -38,7 +38,9 @@ export async function startTestbed(): Promise<Testbed> {
     await makePki(dir);
     const run = async (name: string, args: string[]) => {
       const log = await open(path.join(dir, `${name}.log`), 'w');
-      children.push(spawn(path.join(bin, name), args, { cwd: dir, stdio: ['ignore', log.fd, log.fd] }));
+      // Dies with us, also when the test runner is killed.
+      const command = ['--pdeathsig', 'KILL', path.join(bin, name), ...args];
+      children.push(spawn('setpriv', command, { cwd: dir, stdio: ['ignore', log.fd, log.fd] }));
       await log.close();
     };
     await run('etcd', etcdArgs(client, peer));
