@@ -121,7 +121,7 @@ suite('ipmitool and FreeIPMI against our server', () => {
       const result = await ipmitool(server.port, 'power on', { suite: 17, ...login });
       assert.equal(result.code, 1);
       assert.match(result.text, /Unable to establish/);
-      assert.ok(result.ms < 2000, `${result.ms} ms`);
+      assert.ok(result.ms < 5000, `${result.ms} ms`);
     }
     const asOperator = { suite: 17, username: 'oper', password: 'operpass', privilege: 'OPERATOR' };
     assert.equal((await ipmitool(server.port, 'power on', asOperator)).code, 0);
@@ -192,18 +192,18 @@ suite('our client against OpenIPMI’s ipmi_sim', () => {
   test('suite 17 is refused with status 04, suite 3 is taken; boot, power and all read back', async () => {
     const { bmc, lines } = open(peer.port);
     try {
-      const info = await bmc.verify(within(10_000));
+      const info = await bmc.verify(within(40_000));
       assert.equal(info.cipherSuite, 3);
       assert.equal(info.manufacturer, 'OpenIPMI');
       const retry = lines.find((l) => l.message === 'IPMI login tried again');
       assert.deepEqual(retry?.fields['after'], { kind: 'refused', step: 'open', status: 4 });
-      assert.equal(await bmc.powerState(within(5000)), 'off');
-      await bmc.setBootOverride(PXE, within(5000));
-      await bmc.setPower('on', within(20_000));
-      assert.equal(await bmc.powerState(within(5000)), 'on');
-      await bmc.setPower('cycle', within(20_000));
-      await bmc.setPower('off', within(20_000));
-      assert.equal(await bmc.powerState(within(5000)), 'off');
+      assert.equal(await bmc.powerState(within(30_000)), 'off');
+      await bmc.setBootOverride(PXE, within(30_000));
+      await bmc.setPower('on', within(60_000));
+      assert.equal(await bmc.powerState(within(30_000)), 'on');
+      await bmc.setPower('cycle', within(60_000));
+      await bmc.setPower('off', within(60_000));
+      assert.equal(await bmc.powerState(within(30_000)), 'off');
       const sets = (await peer.calls()).filter((c) => c.startsWith('set'));
       assert.deepEqual(sets, ['set boot pxe', 'set power 1', 'set power 0', 'set power 1', 'set power 0']);
     } finally {
@@ -213,7 +213,7 @@ suite('our client against OpenIPMI’s ipmi_sim', () => {
 
   test('a persistent disk boot, of which ipmi_sim keeps and reads back the device alone', async () => {
     const { bmc, lines } = open(peer.port);
-    await bmc.setBootOverride({ device: 'disk', persistence: 'persistent', firmware: 'uefi' }, within(10_000));
+    await bmc.setBootOverride({ device: 'disk', persistence: 'persistent', firmware: 'uefi' }, within(40_000));
     const note = lines.find((l) => l.message === 'boot override accepted as read back');
     assert.equal(note?.fields['why'], 'not read back: valid, persistent, firmware');
     await bmc.close();
@@ -225,7 +225,7 @@ suite('our client against OpenIPMI’s ipmi_sim', () => {
       ['nobody', 'secret'],
     ] as const) {
       const { bmc } = open(peer.port, username, password);
-      assert.equal(await codeOf(bmc.verify(within(10_000))), 'BMC_AUTH_FAILED');
+      assert.equal(await codeOf(bmc.verify(within(40_000))), 'BMC_AUTH_FAILED');
       await bmc.close();
     }
   });
@@ -233,7 +233,7 @@ suite('our client against OpenIPMI’s ipmi_sim', () => {
   test('sessions are closed: forty opens in a row do not use them up', async () => {
     for (let i = 0; i < 40; i++) {
       const { bmc } = open(peer.port);
-      await bmc.powerState(within(5000));
+      await bmc.powerState(within(30_000));
       await bmc.close();
     }
   });
@@ -247,13 +247,13 @@ suite('our client against pyghmi’s server, which virtualbmc is built on', () =
   test('answers suite 3 to suite 17: the client follows; boot and power are verified', async () => {
     const { bmc, lines } = open(peer.port);
     try {
-      assert.equal((await bmc.verify(within(10_000))).protocol, 'IPMI 2.0, cipher suite 3');
+      assert.equal((await bmc.verify(within(40_000))).protocol, 'IPMI 2.0, cipher suite 3');
       const retry = lines.find((l) => l.message === 'IPMI login tried again');
       assert.deepEqual(retry?.fields['after'], { kind: 'other-suite', suite: 3 });
-      await bmc.setBootOverride(PXE, within(5000));
-      assert.equal((await bmc.bootOverride(within(5000))).device, 'pxe');
-      for (const action of ['on', 'cycle', 'off'] as const) await bmc.setPower(action, within(20_000));
-      assert.equal(await bmc.powerState(within(5000)), 'off');
+      await bmc.setBootOverride(PXE, within(30_000));
+      assert.equal((await bmc.bootOverride(within(30_000))).device, 'pxe');
+      for (const action of ['on', 'cycle', 'off'] as const) await bmc.setPower(action, within(60_000));
+      assert.equal(await bmc.powerState(within(30_000)), 'off');
     } finally {
       await bmc.close();
     }
@@ -262,7 +262,7 @@ suite('our client against pyghmi’s server, which virtualbmc is built on', () =
   test('unknown user: silence after RAKP 1 is told as such', async () => {
     const { bmc } = open(peer.port, 'nobody');
     await assert.rejects(
-      bmc.verify(within(20_000)),
+      bmc.verify(within(60_000)),
       (e) => e instanceof IngotError && e.code === 'BMC_AUTH_FAILED' && /silent after RAKP 1/.test(e.message),
     );
     await bmc.close();
@@ -270,7 +270,7 @@ suite('our client against pyghmi’s server, which virtualbmc is built on', () =
 
   test('wrong password', async () => {
     const { bmc } = open(peer.port, 'admin', 'wrong');
-    assert.equal(await codeOf(bmc.verify(within(10_000))), 'BMC_AUTH_FAILED');
+    assert.equal(await codeOf(bmc.verify(within(40_000))), 'BMC_AUTH_FAILED');
     await bmc.close();
   });
 });
@@ -286,8 +286,8 @@ suite('our client against our server over real sockets', () => {
       const server = await startOurs(chassis, faults);
       const { bmc } = open(server.port);
       try {
-        assert.equal((await bmc.verify(within(20_000))).cipherSuite, expected);
-        await bmc.setBootOverride(PXE, within(20_000));
+        assert.equal((await bmc.verify(within(60_000))).cipherSuite, expected);
+        await bmc.setBootOverride(PXE, within(60_000));
         await bmc.setPower('on', within(30_000));
         assert.deepEqual([chassis.power, chassis.flags.device, chassis.controls], ['on', 'pxe', ['power-up']]);
       } finally {
@@ -306,8 +306,8 @@ suite('our client against our server over real sockets', () => {
     await server.close();
     const { bmc } = open(port);
     const start = performance.now();
-    await assert.rejects(bmc.verify(within(20_000)), /connection refused/);
-    assert.ok(performance.now() - start < 6000);
+    await assert.rejects(bmc.verify(within(60_000)), /connection refused/);
+    assert.ok(performance.now() - start < 15_000);
     await bmc.close();
   });
 });
