@@ -182,6 +182,24 @@ describe('an interrupted write', () => {
   });
 });
 
+describe('what is under way', () => {
+  it('is at most two frames on the network, whatever the concurrency', async () => {
+    const long = await fakeImage(Array.from({ length: 8 }, () => 'data' as const));
+    let now = 0;
+    let most = 0;
+    const fetchFrame: WriteOptions['fetchFrame'] = async (i) => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      now--;
+      return long.zstd.get(i)!;
+    };
+    const disk = new FakeDisk(40 << 20);
+    await write(disk, long, { fetchFrame, concurrency: 8 });
+    assert.equal(most, 2);
+    assert.ok(carries(disk.stable, long));
+  });
+});
+
 describe('what a writer refuses', () => {
   const untouched = (disk: FakeDisk) => assert.deepEqual(disk.log, []);
 

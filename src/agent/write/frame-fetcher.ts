@@ -8,6 +8,7 @@ import { decodeFrame } from '../../image/frame-codec.ts';
 import type { ImageManifest } from '../../image/manifest-types.ts';
 import { frameLength } from '../../image/manifest.ts';
 import { writeErrors } from './errors.ts';
+import type { Gate } from './gate.ts';
 
 /** Gives the zstd bytes of data frame `index`. Throwing an IngotError whose `retry` is false ends the write at once. */
 export type FetchFrame = (index: number, signal: AbortSignal) => Promise<Uint8Array>;
@@ -17,6 +18,8 @@ export interface FetchDoors {
   clock: Clock;
   random: () => number;
   log: Logger;
+  /** Bounds the requests under way: what is cut off when a server dies has to be sent again. */
+  gate: Gate;
   /** How long a server may be away, ms: it may be restarting. */
   patienceMs: number;
 }
@@ -46,8 +49,7 @@ export async function fetchRaw(
   for (let attempt = 1; ; attempt++) {
     signal.throwIfAborted();
     try {
-      using deadline = new Deadline(doors.clock, `image frame ${index}`, TRY_MS, signal);
-      const zstd = await doors.fetchFrame(index, deadline.signal);
+      const zstd = await doors.gate.run(() => fetchOnce(index, doors, signal));
       fetched += zstd.length;
       return { raw: await decodeFrame(frame, frameLength(manifest, index), zstd), fetched };
     } catch (error) {
@@ -66,4 +68,9 @@ export async function fetchRaw(
       await sleep(doors.clock, delayMs, signal);
     }
   }
+}
+
+async function fetchOnce(index: number, doors: FetchDoors, signal: AbortSignal): Promise<Uint8Array> {
+  using deadline = new Deadline(doors.clock, `image frame ${index}`, TRY_MS, signal);
+  return await doors.fetchFrame(index, deadline.signal);
 }

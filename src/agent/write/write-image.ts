@@ -9,6 +9,7 @@ import type { ImageManifest } from '../../image/manifest-types.ts';
 import { frameLength, parseManifest } from '../../image/manifest.ts';
 import { type BlockDevice, readBytes } from './block-device.ts';
 import { writeErrors } from './errors.ts';
+import { Gate } from './gate.ts';
 import { type FetchDoors, type FetchFrame, fetchRaw } from './frame-fetcher.ts';
 import { type Job, padTo, planWrite, probeFrames, rangeOf, type WritePlan } from './plan.ts';
 import { runJobs } from './run-jobs.ts';
@@ -78,6 +79,9 @@ export function checkSectorSize(frame0: Uint8Array, device: Pick<BlockDevice, 'p
   );
 }
 
+/** Two requests fill any link between a server and its machines; the other lanes decompress and write meanwhile. */
+const MAX_FETCHES = 2;
+
 class Writer {
   readonly #o: WriteOptions;
   readonly #m: ImageManifest;
@@ -95,7 +99,14 @@ class Writer {
     this.#plan = plan;
     this.#device = options.device;
     const { fetchFrame, clock, random, log } = options;
-    this.#fetch = { fetchFrame, clock, random, log, patienceMs: options.patienceMs ?? 120_000 };
+    this.#fetch = {
+      fetchFrame,
+      clock,
+      random,
+      log,
+      gate: new Gate(MAX_FETCHES),
+      patienceMs: options.patienceMs ?? 120_000,
+    };
     this.#startedAt = clock.monotonic();
   }
 
