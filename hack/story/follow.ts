@@ -1,8 +1,9 @@
 import type { BareMetalHost, ProvisioningState } from '../../src/api/baremetalhost.ts';
 import type { HostProgress } from '../../src/api/hostprogress.ts';
-import type { KubeObject } from '../../src/api/meta.ts';
 import { type Display, progressText } from './display.ts';
 import type { Kubectl } from './kubectl.ts';
+
+const MAX_ERRORS = 3;
 
 interface Followed {
   host: BareMetalHost | undefined;
@@ -56,6 +57,8 @@ export class Follower {
       this.#signal.throwIfAborted();
       const { host, progress, lastError } = this.#of(name);
       if (host !== undefined && done(host)) return;
+      // A first failure may be bad luck and is tried again; the same one over and over is not.
+      if ((host?.status?.errorCount ?? 0) >= MAX_ERRORS) throw new Error(`${name}: ${lastError}`);
       if (performance.now() > end) {
         const seen = [host?.status?.provisioning.state, progress?.status && progressText(progress.status), lastError];
         throw new Error(`${name}: waited ${seconds} s for ${what}; last seen: ${seen.filter(Boolean).join('; ')}`);
@@ -122,5 +125,3 @@ export class Follower {
     });
   }
 }
-
-export type { KubeObject };

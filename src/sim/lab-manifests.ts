@@ -9,6 +9,8 @@ export interface LabHostAccess {
   bmcAddress: string;
   username: string;
   password: string;
+  /** Serial number of the boot disk: what names it whatever the operating system calls it. */
+  diskSerial: string;
 }
 
 export interface ManifestOptions {
@@ -39,6 +41,7 @@ export function hostManifests(host: LabHostAccess, options: ManifestOptions = {}
         bootMACAddress: host.mac,
         bootMode: host.firmware === 'uefi' ? 'UEFI' : 'legacy',
         bmc: { address: host.bmcAddress, credentialsName: `${host.name}-bmc` },
+        rootDeviceHints: { serialNumber: host.diskSerial },
         ...(options.externallyProvisioned === true ? { externallyProvisioned: true } : {}),
       },
     },

@@ -142,6 +142,7 @@ async function startHost(
     bmcAddress: `ipmi://${network.hostAddress}:${access.port}`,
     username: access.username,
     password: access.password,
+    diskSerial: spec.disks[0]?.serial ?? '',
     consolePath: consolePath(spec),
     diskPaths: spec.disks.map((disk) => disk.path),
     machine,

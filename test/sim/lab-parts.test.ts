@@ -70,11 +70,13 @@ test('manifests are what Metal3 users write', () => {
     bmcAddress: 'ipmi://169.254.77.1:6230',
     username: 'admin',
     password: '0123',
+    diskSerial: 'LAB1D0',
   });
   const [secret, host] = parseAllDocuments(yaml).map((d) => d.toJS());
   assert.deepEqual(secret.stringData, { username: 'admin', password: '0123' });
   assert.equal(host.spec.bmc.credentialsName, secret.metadata.name);
   assert.equal(host.spec.bootMode, 'legacy');
+  assert.deepEqual(host.spec.rootDeviceHints, { serialNumber: 'LAB1D0' });
   assert.equal(host.spec.externallyProvisioned, undefined);
 });
 
