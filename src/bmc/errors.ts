@@ -21,11 +21,7 @@ export const bmcErrors = defineErrors({
     retry: false,
     hint: 'this release drives machines by IPMI only: put ipmi://HOST into spec.bmc.address',
   },
-  BMC_CREDENTIALS_INVALID: {
-    blame: 'user',
-    retry: false,
-    hint: 'the Secret named in spec.bmc.credentialsName needs the keys username and password, both not empty',
-  },
+  BMC_CREDENTIALS_INVALID: { blame: 'user', retry: false, hint: 'give a user name and a password, both not empty' },
   BMC_UNREACHABLE: {
     blame: 'network',
     retry: true,

@@ -3,10 +3,14 @@ import { Privilege } from '../ipmi/numbers.ts';
 import { DEFAULT_SUITES } from '../ipmi/suites.ts';
 import { type BmcAddress, parseBmcAddress } from './address.ts';
 import type { Bmc } from './bmc.ts';
-import type { BmcCredentials } from './credentials.ts';
 import { bmcErrors } from './errors.ts';
 import { IpmiBmc } from './ipmi-bmc.ts';
 import type { PowerTiming } from './ipmi-power.ts';
+
+export interface BmcCredentials {
+  username: string;
+  password: string;
+}
 
 /** Clock, random numbers, log and, in tests, the UDP socket. */
 export type BmcDoors = IpmiDoors;

@@ -1,6 +1,5 @@
 import type { Bmc } from './bmc.ts';
-import type { BmcCredentials } from './credentials.ts';
-import { type BmcDoors, openBmc } from './open.ts';
+import { type BmcCredentials, type BmcDoors, openBmc } from './open.ts';
 
 export interface BmcRequest {
   /** `spec.bmc.address` */

@@ -3,7 +3,6 @@ import test from 'node:test';
 import fc from 'fast-check';
 import { IngotError } from '../../src/core/errors.ts';
 import { parseBmcAddress } from '../../src/bmc/address.ts';
-import { credentialsFromSecretData } from '../../src/bmc/credentials.ts';
 import { SCHEMES } from '../../src/bmc/schemes.ts';
 
 const brief = (text: string) => {
@@ -127,21 +126,4 @@ test('whatever is written, the answer is an address or one of our errors', () =>
     ),
     { numRuns: 2000 },
   );
-});
-
-test('credentials: trimmed; a missing or empty key is named, its value never', () => {
-  const encode = (text: string) => Buffer.from(text).toString('base64');
-  const data = { username: encode(' admin\n'), password: encode('p@ss\n') };
-  assert.deepEqual(credentialsFromSecretData(data, 'lab/bmc'), { username: 'admin', password: 'p@ss' });
-  for (const [broken, words] of [
-    [{ password: data.password }, /Secret lab\/bmc has no key "username"/],
-    [{ username: data.username }, /no key "password"/],
-    [{ ...data, password: encode(' \n') }, /"password" of Secret lab\/bmc is empty/],
-    [undefined, /no key "username"/],
-  ] as const) {
-    assert.throws(
-      () => credentialsFromSecretData(broken, 'lab/bmc'),
-      (e) => e instanceof IngotError && e.code === 'BMC_CREDENTIALS_INVALID' && words.test(e.message),
-    );
-  }
 });
