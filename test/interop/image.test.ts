@@ -92,6 +92,7 @@ describe('sources', () => {
     ['os.raw.gz', () => pack('gzip', ['-1'], 'os.raw.gz')],
     ['os.raw.xz', () => pack('xz', ['-0'], 'os.raw.xz')],
     ['os.raw.zst', () => pack('zstd', ['-1', '-q'], 'os.raw.zst')],
+    ['os.raw.bz2', () => pack('bzip2', ['-1'], 'os.raw.bz2')],
     ['plain.qcow2.xz', () => pack('xz', ['-0'], 'plain.qcow2.xz')],
   ];
   const convertWith = (name: string, options: string, ...flags: string[]) =>
