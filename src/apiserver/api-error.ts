@@ -1,4 +1,5 @@
 import { IngotError } from '../core/errors.ts';
+import type { FieldError } from '../api/validation/field-error.ts';
 import { isObject } from '../api/validation/schema.ts';
 import { storeErrors } from '../store/errors.ts';
 
@@ -18,9 +19,11 @@ export interface Status {
 export class ApiError extends Error {
   readonly code: number;
   readonly reason: string;
+  readonly details: Record<string, unknown>;
 
-  constructor(code: number, reason: string, message: string) {
+  constructor(code: number, reason: string, message: string, details: Record<string, unknown> = {}) {
     super(message);
+    this.details = details;
     this.name = 'ApiError';
     this.code = code;
     this.reason = reason;
@@ -28,6 +31,12 @@ export class ApiError extends Error {
 }
 
 export const badRequest = (message: string) => new ApiError(400, 'BadRequest', message);
+/** Query parameters or options in a body that are wrong: `CreateOptions.meta.k8s.io "" is invalid: dryRun: …`. */
+export function invalidOptions(kind: string, { field, reason, message }: FieldError): ApiError {
+  const text = `${kind}.meta.k8s.io "" is invalid: ${field}: ${message}`;
+  return new ApiError(422, 'Invalid', text, { group: 'meta.k8s.io', kind, causes: [{ reason, message, field }] });
+}
+
 export const notServed = () => new ApiError(404, 'NotFound', 'the server could not find the requested resource');
 export const methodNotAllowed = () =>
   new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource');
@@ -52,11 +61,12 @@ const STORE_STATUS: Record<keyof typeof storeErrors.specs, { code: number; reaso
 
 /** The Status that tells a client of `error`. Unexpected errors are told without their text: it may hold anything. */
 export function statusOf(error: unknown): Status & { code: number } {
-  if (error instanceof ApiError) return failure(error.code, error.reason, error.message, {});
+  if (error instanceof ApiError) return failure(error.code, error.reason, error.message, error.details);
   if (!(error instanceof IngotError) || !storeErrors.is(error)) {
     return failure(500, 'InternalError', 'Internal error occurred: see the log of the server', {});
   }
-  const { badRequest: bad, causes, ...details } = error.seen;
+  const { badRequest: bad, causes, ...named } = error.seen;
+  const details = Object.fromEntries(Object.entries(named).filter(([, value]) => value !== ''));
   const known = STORE_STATUS[error.code as keyof typeof STORE_STATUS];
   if (bad === true) return failure(400, 'BadRequest', error.message, {});
   const list = Array.isArray(causes) ? { causes: causes.filter(isObject) } : {};

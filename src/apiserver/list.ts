@@ -1,4 +1,4 @@
-import type { KubeObject, ObjectKey } from '../api/meta.ts';
+import { type KubeObject, type ObjectKey, keyOf } from '../api/meta.ts';
 import type { Resource } from '../api/registry/resource.ts';
 import type { PageOptions, RawStore } from '../store/raw.ts';
 import { storeErrors } from '../store/errors.ts';
@@ -65,11 +65,12 @@ export function listObjects(
   });
   const rv = from?.rv ?? page.revision;
   const last = page.items.at(-1);
-  const more =
-    page.more && last !== undefined
-      ? { continue: makeToken(rv, { namespace: last.metadata.namespace ?? '', name: last.metadata.name }) }
-      : {};
-  return view.list(page.items, { resourceVersion: String(rv), ...more });
+  const next = page.more && last !== undefined ? makeToken(rv, keyOf(last)) : '';
+  return view.list(page.items, {
+    resourceVersion: String(rv),
+    ...(next === '' ? {} : { continue: next }),
+    ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
+  });
 }
 
 function makeToken(rv: number, after: ObjectKey): string {

@@ -1,4 +1,5 @@
-import { badRequest } from './api-error.ts';
+import { notSupported, tooLong } from '../api/validation/field-error.ts';
+import { badRequest, invalidOptions } from './api-error.ts';
 import type { IncludeObject } from './views.ts';
 
 /** Query parameters of writes, checked. */
@@ -10,20 +11,17 @@ export interface WriteOptions {
   fieldValidation: 'Ignore' | 'Warn' | 'Strict';
 }
 
-/** @throws ApiError 400 */
-export function writeOptions(query: URLSearchParams, userAgent: string | undefined): WriteOptions {
+const VALIDATIONS = ['', 'Ignore', 'Strict', 'Warn'];
+
+/** @param kind `CreateOptions`…, for messages. @throws ApiError 400, 422 */
+export function writeOptions(query: URLSearchParams, userAgent: string | undefined, kind: string): WriteOptions {
   const fieldManager = query.get('fieldManager') ?? '';
-  if (fieldManager.length > 128) throw badRequest('fieldManager: Too long: may not be more than 128 bytes');
+  if (fieldManager.length > 128) throw invalidOptions(kind, tooLong('fieldManager', 128));
   const dryRun = query.getAll('dryRun').filter((v) => v !== '');
-  const wrong = dryRun.find((v) => v !== 'All');
-  if (wrong !== undefined) {
-    throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(wrong)}: supported values: "All"`);
-  }
+  if (dryRun.some((v) => v !== 'All')) throw invalidOptions(kind, notSupported('dryRun', dryRun, ['All']));
   const validation = query.get('fieldValidation') ?? '';
-  if (!['', 'Ignore', 'Warn', 'Strict'].includes(validation)) {
-    throw badRequest(
-      `fieldValidation: Unsupported value: ${JSON.stringify(validation)}: supported values: "Ignore", "Strict", "Warn"`,
-    );
+  if (!VALIDATIONS.includes(validation)) {
+    throw invalidOptions(kind, notSupported('fieldValidation', validation, VALIDATIONS));
   }
   return {
     manager: fieldManager === '' ? managerOf(userAgent) : fieldManager,

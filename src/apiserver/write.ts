@@ -1,9 +1,10 @@
 import { type KubeObject, type ObjectKey, apiVersionOf } from '../api/meta.ts';
 import type { Resource } from '../api/registry/resource.ts';
+import { notSupported, required } from '../api/validation/field-error.ts';
 import { mergePatch } from '../api/validation/merge-patch.ts';
 import { isObject } from '../api/validation/schema.ts';
 import type { RawStore, WriteContext } from '../store/raw.ts';
-import { ApiError, badRequest, unsupportedMedia } from './api-error.ts';
+import { ApiError, badRequest, invalidOptions, unsupportedMedia } from './api-error.ts';
 import type { ApiReply, ApiRequest } from './api-request.ts';
 import { decodeBody, objectBody } from './body.ts';
 import { jsonPatch } from './json-patch.ts';
@@ -60,11 +61,7 @@ export class Writes {
   #apply(request: ApiRequest, { resource, key, subresource }: WriteTarget, view: View): ApiReply {
     const call = new Call(request, resource, subresource);
     if (!call.options.managerGiven) {
-      throw new ApiError(
-        422,
-        'Invalid',
-        'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
-      );
+      throw invalidOptions('PatchOptions', required('fieldManager', 'is required for apply patch'));
     }
     const object = call.object(request, key.namespace, key.name);
     const applied = this.#store.applyObject(resource, key, object, { ...call.context, force: call.options.force });
@@ -113,6 +110,8 @@ function patchOf(type: string, resource: Resource): (live: KubeObject, patch: un
   throw unsupportedMedia(accepted.join(', '));
 }
 
+const OPTION_KINDS: Record<string, string> = { POST: 'CreateOptions', PUT: 'UpdateOptions', PATCH: 'PatchOptions' };
+
 /** One write in progress: its options and the warnings it collects. */
 class Call {
   readonly options: WriteOptions;
@@ -123,25 +122,19 @@ class Call {
 
   constructor(request: ApiRequest, resource: Resource, subresource: 'status' | undefined) {
     this.#resource = resource;
-    this.options = writeOptions(request.query, request.userAgent);
+    this.options = writeOptions(request.query, request.userAgent, OPTION_KINDS[request.method] ?? 'Options');
     this.context = {
       manager: this.options.manager,
       dryRun: this.options.dryRun,
       strict: this.options.fieldValidation === 'Strict',
       unknownFields: this.#unknown,
+      duplicateFields: this.#duplicates,
       ...(subresource === undefined ? {} : { subresource }),
     };
   }
 
   body(request: ApiRequest): { value: unknown } {
     const body = decodeBody(request.body, request.contentType);
-    if (body.duplicates.length > 0 && this.context.strict === true) {
-      const { kind, version } = this.#resource.type;
-      const list = body.duplicates.map((field) => `duplicate field "${field}"`).join(', ');
-      throw badRequest(
-        `${kind} in version "${version}" cannot be handled as a ${kind}: strict decoding error: ${list}`,
-      );
-    }
     this.#duplicates.push(...body.duplicates);
     return body;
   }
@@ -189,7 +182,11 @@ function checkType(value: Record<string, unknown>, resource: Resource): void {
     );
   }
   if (kind !== resource.type.kind) {
-    throw badRequest(`the kind in the data (${String(kind)}) does not match the expected kind (${resource.type.kind})`);
+    throw new ApiError(
+      422,
+      'Invalid',
+      `${String(kind)}.${resource.type.group} "" is invalid: kind: Invalid value: ${JSON.stringify(kind)}: must be ${resource.type.kind}`,
+    );
   }
 }
 
@@ -221,7 +218,8 @@ function deleteOptions(request: ApiRequest): Parameters<RawStore['deleteObject']
 function propagationOf(policy: unknown, orphan: unknown): 'Background' | 'Foreground' | 'Orphan' {
   if (policy === undefined) return orphan === true ? 'Orphan' : 'Background';
   if (policy === 'Background' || policy === 'Foreground' || policy === 'Orphan') return policy;
-  throw badRequest(
-    `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: ${JSON.stringify(policy)}: valid values: "Orphan", "Background", "Foreground"`,
+  throw invalidOptions(
+    'DeleteOptions',
+    notSupported('propagationPolicy', policy, ['Foreground', 'Background', 'Orphan', 'nil']),
   );
 }

@@ -49,6 +49,8 @@ export interface Page {
   revision: number;
   /** Is there more after the last item? */
   more: boolean;
+  /** How many more; only known where nothing was selected by label or field. */
+  remaining?: number;
 }
 
 export interface ChangesOptions {
@@ -75,6 +77,8 @@ export interface WriteContext {
   unknownFields?: string[];
   /** Refuse instead of dropping. */
   strict?: boolean;
+  /** Paths of fields that the client gave twice, for the refusal. */
+  duplicateFields?: readonly string[];
 }
 
 export interface ApplyContext extends WriteContext {

@@ -13,7 +13,7 @@ import {
   toFieldsV1,
   union,
 } from './field-set.ts';
-import { mergeApplied, removeFields } from './merge.ts';
+import { mergeApplied, protectOwned, removeFields } from './merge.ts';
 import { compareFields, fieldsOf } from './walk.ts';
 
 /** One entry of metadata.managedFields. */
@@ -59,15 +59,27 @@ export function readManagers(entries: readonly unknown[] | undefined): Manager[]
 }
 
 export function writeManagers(managers: readonly Manager[]): unknown[] {
-  return foldOldest(managers.filter((m) => !isEmptySet(m.fields))).map((m) => ({
-    manager: m.manager,
-    operation: m.operation,
-    apiVersion: m.apiVersion,
-    ...(m.time === undefined ? {} : { time: m.time }),
-    fieldsType: 'FieldsV1',
-    fieldsV1: toFieldsV1(m.fields),
-    ...(m.subresource === undefined ? {} : { subresource: m.subresource }),
-  }));
+  return foldOldest(managers.filter((m) => !isEmptySet(m.fields)))
+    .toSorted(byAgeAndName)
+    .map((m) => ({
+      manager: m.manager,
+      operation: m.operation,
+      apiVersion: m.apiVersion,
+      ...(m.time === undefined ? {} : { time: m.time }),
+      fieldsType: 'FieldsV1',
+      fieldsV1: toFieldsV1(m.fields),
+      ...(m.subresource === undefined ? {} : { subresource: m.subresource }),
+    }));
+}
+
+/** Appliers first, then the oldest, then by name: an order that does not depend on who was written when. */
+function byAgeAndName(a: Manager, b: Manager): number {
+  return (
+    a.operation.localeCompare(b.operation) ||
+    (a.time ?? '').localeCompare(b.time ?? '') ||
+    a.manager.localeCompare(b.manager) ||
+    (a.subresource ?? '').localeCompare(b.subresource ?? '')
+  );
 }
 
 function foldOldest(managers: Manager[]): Manager[] {
@@ -167,7 +179,7 @@ export function applyConfig(live: KubeObject | undefined, config: KubeObject, sc
   const base = content(live);
   const merged = mergeApplied(base, content(config), schema);
   const owned = others.map((m) => m.fields).reduce(union, fields);
-  const withdrawn = own === undefined ? subtract(fields, fields) : subtract(own.fields, owned);
+  const withdrawn = own === undefined ? subtract(fields, fields) : protectOwned(subtract(own.fields, owned), owned);
   const object = removeFields(merged, withdrawn, schema) ?? {};
   const { changed, removed } = compareFields(base, object, schema);
   const conflicts: Conflict[] = [];
@@ -177,10 +189,10 @@ export function applyConfig(live: KubeObject | undefined, config: KubeObject, sc
     for (const path of pathsOf(clash)) conflicts.push({ owner: other, path: pathText(path) });
     kept.push({ ...other, fields: subtract(other.fields, union(changed, removed)) });
   }
-  const entry: Manager = { ...ownEntry(writer, 'Apply', config.apiVersion), fields };
-  if (own?.time !== undefined && sameSet(own.fields, fields) && isEmptySet(union(changed, removed))) {
-    entry.time = own.time;
-  }
+  const { time, ...identity } = ownEntry(writer, 'Apply', config.apiVersion);
+  // The time is that of the last change of the object itself, not of who owns what.
+  const stamp = isEmptySet(union(changed, removed)) ? own?.time : time;
+  const entry: Manager = { ...identity, ...(stamp === undefined ? {} : { time: stamp }), fields };
   return { object, conflicts, managers: [...kept, entry] };
 }
 
@@ -204,6 +216,5 @@ export function conflictText(conflicts: readonly Conflict[]): string {
 export function ownerText(m: Manager): string {
   const sub = m.subresource === undefined ? '' : ` with subresource "${m.subresource}"`;
   const using = m.operation === 'Update' ? ` using ${m.apiVersion}` : '';
-  const at = m.operation === 'Update' && m.time !== undefined ? ` at ${m.time}` : '';
-  return `"${m.manager}"${sub}${using}${at}`;
+  return `"${m.manager}"${sub}${using}`;
 }

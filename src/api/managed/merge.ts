@@ -1,5 +1,5 @@
 import { type Schema, childSchema, isObject } from '../validation/schema.ts';
-import type { FieldSet } from './field-set.ts';
+import { type FieldSet, isEmptySet } from './field-set.ts';
 import { keyedItems, shapeOf } from './walk.ts';
 
 /** What a server-side apply makes of the stored value: maps and keyed lists merge, the rest is replaced. */
@@ -24,6 +24,20 @@ export function mergeApplied(live: unknown, config: unknown, schema: Schema | un
 }
 
 /**
+ * Keeps what others own inside of what is withdrawn: a container goes as a whole only where nobody owns a part of it.
+ * @param owned fields of everybody
+ */
+export function protectOwned(withdrawn: FieldSet, owned: FieldSet | undefined): FieldSet {
+  if (owned === undefined) return withdrawn;
+  const children = new Map<string, FieldSet>();
+  for (const [key, child] of withdrawn.children) {
+    const kept = protectOwned(child, owned.children.get(key));
+    if (!isEmptySet(kept)) children.set(key, kept);
+  }
+  return { member: withdrawn.member && owned.children.size === 0, children };
+}
+
+/**
  * Takes the given fields out of a value. Maps and lists that are empty because of it go too.
  * @returns undefined when nothing is left
  */
@@ -44,9 +58,16 @@ export function removeFields(value: unknown, fields: FieldSet, schema: Schema | 
   if (items === undefined) return value;
   for (const [element, child] of fields.children) {
     if (!items.has(element)) continue;
-    const left = child.member ? undefined : removeFields(items.get(element), child, schema?.items);
+    const left = child.member ? undefined : removeFields(items.get(element), withoutKeys(child, schema), schema?.items);
     if (left === undefined) items.delete(element);
     else items.set(element, left);
   }
   return items.size === 0 ? undefined : [...items.values()];
+}
+
+/** The fields by which an item is found stay for as long as the item does. */
+function withoutKeys(fields: FieldSet, schema: Schema | undefined): FieldSet {
+  const children = new Map(fields.children);
+  for (const key of schema?.['x-kubernetes-list-map-keys'] ?? []) children.delete(`f:${key}`);
+  return { member: fields.member, children };
 }

@@ -110,14 +110,20 @@ function compareChild(
   if (before === undefined && after === undefined) return;
   const inner: Difference = { changed: emptySet(), removed: emptySet() };
   if (before === undefined) {
-    inner.changed = fieldsOf(after, schema);
-    if (!element.startsWith('f:')) inner.changed.member = true;
+    // Of something new, the containers count as well as their contents.
+    inner.changed = withContainers(fieldsOf(after, schema));
   } else if (after === undefined) {
     inner.removed = fieldsOf(before, schema);
     inner.removed.member = true;
   } else compare(before, after, schema, inner.changed, inner.removed);
   if (!isEmptySet(inner.changed)) changed.children.set(element, inner.changed);
   if (!isEmptySet(inner.removed)) removed.children.set(element, inner.removed);
+}
+
+function withContainers(set: FieldSet): FieldSet {
+  set.member = true;
+  for (const child of set.children.values()) withContainers(child);
+  return set;
 }
 
 function absorb(into: FieldSet, other: FieldSet): void {

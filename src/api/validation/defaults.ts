@@ -2,7 +2,7 @@ import { type Schema, childSchema, cloneJson, isObject } from './schema.ts';
 
 /**
  * Fills in the schema's defaults (structural defaulting). A default applies where its parent exists and the field is
- * absent, or null although the schema does not allow null.
+ * absent. A null that the schema does not allow counts as absent.
  * @returns a new value; `value` is not changed
  */
 export function applyDefaults(value: unknown, schema: Schema): unknown {
@@ -12,12 +12,12 @@ export function applyDefaults(value: unknown, schema: Schema): unknown {
   }
   if (!isObject(value)) return value;
   const out: Record<string, unknown> = { ...value };
+  for (const [key, item] of Object.entries(out)) {
+    const child = item === null ? childSchema(schema, key) : undefined;
+    if (child !== undefined && child.nullable !== true) delete out[key];
+  }
   for (const [key, property] of Object.entries(schema.properties ?? {})) {
-    if (property.default === undefined) continue;
-    const current = Object.hasOwn(out, key) ? out[key] : undefined;
-    if (current === undefined || (current === null && property.nullable !== true)) {
-      out[key] = cloneJson(property.default);
-    }
+    if (property.default !== undefined && out[key] === undefined) out[key] = cloneJson(property.default);
   }
   for (const [key, item] of Object.entries(out)) {
     const child = childSchema(schema, key);

@@ -72,7 +72,7 @@ function checkString(value: string, schema: Schema, path: string, errors: FieldE
     errors.push(invalid(path, value, `${path} in body should match '${schema.pattern}'`));
   }
   if (schema.format !== undefined && !hasFormat(value, schema.format)) {
-    errors.push(invalid(path, value, `${path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`));
+    errors.push(typeInvalid(path, value, schema.format));
   }
 }
 
@@ -111,7 +111,6 @@ function checkNumber(value: number, schema: Schema, path: string, errors: FieldE
 function checkArray(value: readonly unknown[], schema: Schema, path: string, errors: FieldError[]): void {
   if (schema.maxItems !== undefined && value.length > schema.maxItems) {
     errors.push(tooMany(path, value.length, schema.maxItems));
-    return;
   }
   if (schema.minItems !== undefined && value.length < schema.minItems) {
     errors.push(invalid(path, value.length, `${path} in body should have at least ${schema.minItems} items`));

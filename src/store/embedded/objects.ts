@@ -76,13 +76,20 @@ export class Objects implements RawStore {
       for (const row of rows) {
         const object = parseRow(row);
         if (matches !== undefined && !matches(object)) continue;
-        if (items.length === limit) return { items, revision, more: true };
+        if (items.length === limit) return { items, revision, more: true, ...this.#remaining(kind, options, items) };
         items.push(object);
       }
       const last = rows.at(-1);
       if (last === undefined || rows.length < CHUNK) return { items, revision, more: false };
       after = { namespace: last.namespace, name: last.name };
     }
+  }
+
+  #remaining(kind: string, options: PageOptions, items: readonly KubeObject[]): { remaining?: number } {
+    const last = items.at(-1);
+    if (options.matches !== undefined || last === undefined) return {};
+    const { namespace = '', name } = last.metadata;
+    return { remaining: this.#tables.count(kind, options.namespace, { namespace, name }) };
   }
 
   changes(resource: Resource, revision: number, options: ChangesOptions): AsyncIterable<RawChange> {
@@ -92,7 +99,10 @@ export class Objects implements RawStore {
   createObject(resource: Resource, object: KubeObject, context: WriteContext): KubeObject {
     this.#checkWritable(resource, object.metadata?.name ?? '');
     const admitted = admit(resource, object, context);
-    return this.#write(context, () => this.#insert(resource, admitted, context));
+    const created = this.#write(context, () => this.#insert(resource, admitted, context));
+    // What a dry run made has no place in the order of versions.
+    if (context.dryRun === true) delete created.metadata.resourceVersion;
+    return created;
   }
 
   #insert(resource: Resource, admitted: KubeObject, context: WriteContext): KubeObject {
@@ -178,7 +188,7 @@ export class Objects implements RawStore {
       const object = this.read(resource, key);
       const { uid, resourceVersion } = object.metadata;
       if (options.uid !== undefined && options.uid !== uid) {
-        const text = `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${uid}`;
+        const text = `the UID in the precondition (${options.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`;
         throw conflict(resource, key.name, text);
       }
       if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion) {

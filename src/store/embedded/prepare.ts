@@ -4,7 +4,7 @@ import { type KubeObject, type ObjectMeta, apiVersionOf } from '../../api/meta.t
 import type { Resource } from '../../api/registry/resource.ts';
 import { applyDefaults } from '../../api/validation/defaults.ts';
 import { type FieldError, forbidden, invalid } from '../../api/validation/field-error.ts';
-import { validateMetadata } from '../../api/validation/metadata.ts';
+import { OBJECT_META_SCHEMA, validateMetadata } from '../../api/validation/metadata.ts';
 import { prune } from '../../api/validation/prune.ts';
 import { isObject, jsonEqual } from '../../api/validation/schema.ts';
 import { validate } from '../../api/validation/validate.ts';
@@ -30,8 +30,12 @@ export function admit(resource: Resource, object: KubeObject, context: WriteCont
   const { type } = resource;
   const unknown: string[] = [];
   const pruned = prune(object, resource.schema, unknown);
-  if (unknown.length > 0 && context.strict === true) {
-    const list = unknown.map((field) => `unknown field "${field}"`).join(', ');
+  const duplicates = context.duplicateFields ?? [];
+  if (unknown.length + duplicates.length > 0 && context.strict === true) {
+    const list = [
+      ...duplicates.map((field) => `duplicate field "${field}"`),
+      ...unknown.map((field) => `unknown field "${field}"`),
+    ].join(', ');
     throw badObject(
       `${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}: strict decoding error: ${list}`,
     );
@@ -39,12 +43,27 @@ export function admit(resource: Resource, object: KubeObject, context: WriteCont
   context.unknownFields?.push(...unknown);
   const typed = applyDefaults(pruned, resource.schema);
   if (!isObject(typed) || !isObject(typed['metadata'])) throw badObject('metadata is missing');
+  checkDecodes(resource, typed);
   return foldStringData(resource, {
     ...typed,
     apiVersion: apiVersionOf(type),
     kind: type.kind,
     metadata: typed['metadata'] as unknown as ObjectMeta,
   });
+}
+
+/**
+ * Values of the wrong type in metadata, or anywhere in a core kind, cannot even be read by a typed server: they are bad
+ * requests, while in the rest of a custom resource they are invalid fields.
+ */
+function checkDecodes(resource: Resource, object: Record<string, unknown>): void {
+  const errors = resource.custom
+    ? validate(object['metadata'], OBJECT_META_SCHEMA, 'metadata')
+    : validate(object, resource.schema);
+  const wrong = errors.find((e) => e.reason === 'FieldValueTypeInvalid');
+  if (wrong === undefined) return;
+  const { kind, version } = resource.type;
+  throw badObject(`${kind} in version "${version}" cannot be handled as a ${kind}: ${wrong.field}: ${wrong.message}`);
 }
 
 /** @param now ms */
@@ -66,6 +85,8 @@ export function prepareCreate(resource: Resource, object: KubeObject, now: numbe
   const created: KubeObject & { status?: unknown; spec?: unknown } = { ...object, metadata: tidyMeta(metadata) };
   if (resource.type.status) delete created.status;
   if (resource.type.kind === 'Namespace') {
+    metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name };
+    created.metadata = tidyMeta(metadata);
     created.spec = { finalizers: ['kubernetes'] };
     created.status = { phase: 'Active' };
   }

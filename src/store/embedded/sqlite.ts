@@ -110,6 +110,16 @@ export class Tables {
     return rows as unknown as Row[];
   }
 
+  /** Number of rows that `list` would give without a limit. */
+  count(kind: string, namespace: string | undefined, after: { namespace: string; name: string }): number {
+    const sql = 'SELECT count(*) AS n FROM objects WHERE kind = ? AND (namespace, name) > (?, ?)';
+    const row =
+      namespace === undefined
+        ? this.#run(sql).get(kind, after.namespace, after.name)
+        : this.#run(`${sql} AND namespace = ?`).get(kind, after.namespace, after.name, namespace);
+    return Number(row?.['n'] ?? 0);
+  }
+
   /** Rows of any kind in a namespace. */
   inNamespace(namespace: string): Row[] {
     return this.#run('SELECT * FROM objects WHERE namespace = ?').all(namespace) as unknown as Row[];
