@@ -7,7 +7,11 @@ import { redactText } from '../core/log.ts';
 export const TIMELINE_LIMIT = 120;
 /** How far back a repetition is looked for: DISCOVER and its OFFER alternate, and both must merge. */
 const MERGE_WINDOW = 6;
+const MERGE_WITHIN_MS = 120_000;
 const MAX_TEXT = 300;
+
+/** Machines repeat themselves; what we and our agent do is one thing each time. */
+const REPEATS: ReadonlySet<TimelineSource> = new Set(['dhcp', 'tftp', 'http', 'bmc']);
 
 export interface Observation {
   source: TimelineSource;
@@ -23,9 +27,13 @@ export function withObservation(timeline: readonly TimelineEntry[], seen: Observ
   const text = redactText(seen.text).slice(0, MAX_TEXT);
   const index = timeline.findLastIndex(
     (e, i) =>
-      i >= timeline.length - MERGE_WINDOW && e.source === seen.source && e.kind === seen.kind && e.text === text,
+      i >= timeline.length - MERGE_WINDOW &&
+      e.source === seen.source &&
+      e.kind === seen.kind &&
+      e.text === text &&
+      nowMs - lastSeenMs(e) <= MERGE_WITHIN_MS,
   );
-  const same = timeline[index];
+  const same = REPEATS.has(seen.source) ? timeline[index] : undefined;
   if (same !== undefined) return timeline.with(index, { ...same, count: (same.count ?? 1) + 1, lastAt: at });
   return [...timeline.slice(-(TIMELINE_LIMIT - 1)), { at, source: seen.source, kind: seen.kind, text }];
 }
