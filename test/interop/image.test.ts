@@ -127,10 +127,10 @@ describe('a cache whose process is killed (SIGKILL) in the middle', () => {
   it('makes the image whole the next time and leaves nothing behind', async () => {
     const own = path('killed');
     const source = path('big.raw');
-    await run('dd', ['if=/dev/urandom', `of=${source}`, 'bs=1M', 'count=400', 'status=none']);
+    await run('dd', ['if=/dev/urandom', `of=${source}`, 'bs=1M', 'count=200', 'status=none']);
     const { hex } = await hashFile(source, 'sha256', signal);
     const script = join(import.meta.dirname, '../support/prepare-image.ts');
-    for (const bytes of [1, 100 << 20]) {
+    for (const bytes of [1, 50 << 20]) {
       const child = spawn(process.execPath, [script, own, source, hex], { stdio: 'inherit' });
       const ended = once(child, 'exit');
       await until(async () => assert.ok((await framesUnderWay(own)) >= bytes), 5);
