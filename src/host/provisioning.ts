@@ -23,6 +23,8 @@ export function* available(pass: Pass): Steps<Verdict> {
   const { host, status } = pass;
   if (host.spec.externallyProvisioned === true) {
     clearSettings(status);
+    // What was wrong with an image is nobody's concern any more.
+    if (failedIn(pass, 'provisioning error')) clearError(status);
     return { kind: 'move', to: 'externally provisioned' };
   }
   if (inspectionRequested(host)) return { kind: 'move', to: 'inspecting' };

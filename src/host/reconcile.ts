@@ -1,47 +1,34 @@
 import { isDeepStrictEqual } from 'node:util';
-import { HOST_FINALIZER, detachRequest, isPaused } from '../api/annotations.ts';
+import { detachRequest, isPaused } from '../api/annotations.ts';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
-import { type ObjectKey, keyOf, keyText } from '../api/meta.ts';
+import { type ObjectKey, keyOf } from '../api/meta.ts';
 import { inspectionDisabled } from '../api/predicates.ts';
-import { BARE_METAL_HOST, EVENT } from '../api/resources.ts';
+import { BARE_METAL_HOST } from '../api/resources.ts';
 import { readHardwareData, releaseHardwareData } from './hardware-data.ts';
-import { type Clock, kubeTime } from '../core/clock.ts';
-import { errorText } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
 import type { Provisioner } from '../provisioner/provisioner.ts';
 import { storeErrors } from '../store/errors.ts';
-import type { Store } from '../store/store.ts';
 import { answer } from './answer.ts';
 import { computeConditions } from './conditions.ts';
 import { decide } from './decide.ts';
 import { hostErrors } from './errors.ts';
-import { type HostEvent, eventObject } from './events.ts';
-import type { HostIndex } from './host-index.ts';
 import { intake } from './intake.ts';
 import type { HostMetrics } from './metrics.ts';
 import { type LifecycleConfig, type Pass, type Verdict, count, emit, fail, failureText, newPass } from './pass.ts';
 import { type ClaimedCredentials, claimCredentials, orMissing } from './secrets.ts';
-import type { HostStatus } from './status.ts';
 import { MISSING_CREDENTIALS_MS } from './timers.ts';
+import { type WriteDoors, dropFinalizer, patchHost, publish, saveStatus, writeAnnotations } from './writes.ts';
 
-export interface HostDoors {
-  store: Store;
+export interface HostDoors extends WriteDoors {
   provisioner: Provisioner;
-  clock: Clock;
   random: () => number;
-  log: Logger;
   metrics: HostMetrics;
   config: LifecycleConfig;
-  index: HostIndex;
 }
 
 export interface PassResult {
   /** When to look again, ms; undefined: when something changes. */
   requeueMs: number | undefined;
 }
-
-/** Tries at one write against somebody who edits the same object. */
-const MAX_ATTEMPTS = 5;
 
 const NOTHING: PassResult = { requeueMs: undefined };
 const AT_ONCE: PassResult = { requeueMs: 0 };
@@ -81,7 +68,7 @@ async function takeIn(doors: HostDoors, host: BareMetalHost): Promise<PassResult
       await saveStatus(doors, host, step.status);
       break;
     case 'metadata':
-      await store.patch(BARE_METAL_HOST, keyOf(host), conditional(step.patch, host));
+      await patchHost(doors, host, step.patch);
       break;
     case 'refused':
       break;
@@ -98,11 +85,6 @@ function usesHardwareData(host: BareMetalHost): boolean {
     (host.spec.architecture ?? '') === '' ||
     inspectionDisabled(host)
   );
-}
-
-function conditional(patch: Record<string, unknown>, host: BareMetalHost): Record<string, unknown> {
-  const metadata = (patch['metadata'] ?? {}) as Record<string, unknown>;
-  return { ...patch, metadata: { ...metadata, resourceVersion: host.metadata.resourceVersion } };
 }
 
 async function runLifecycle(doors: HostDoors, host: BareMetalHost, signal: AbortSignal): Promise<PassResult> {
@@ -184,77 +166,7 @@ function requeueOf(verdict: Exclude<Verdict, { kind: 'gone' }>): number | undefi
   }
 }
 
-/**
- * Writes the status. Nobody else writes it, so a conflict means that spec or metadata were edited during the pass: what
- * the pass found out about the machine is as true as before, and losing it could mean to provision a machine twice.
- * @throws STORE_CONFLICT when the status itself is not the one this pass began with
- */
-async function saveStatus(doors: HostDoors, host: BareMetalHost, status: HostStatus): Promise<BareMetalHost> {
-  const lastUpdated = kubeTime(doors.clock.now());
-  let base = host;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const saved = await doors.store.updateStatus(BARE_METAL_HOST, { ...base, status: { ...status, lastUpdated } });
-      doors.index.observe(saved);
-      return saved;
-    } catch (error) {
-      if (!storeErrors.is(error, 'STORE_CONFLICT') || attempt >= MAX_ATTEMPTS) throw error;
-      base = await doors.store.get(BARE_METAL_HOST, keyOf(host));
-      const same = base.metadata.uid === host.metadata.uid && isDeepStrictEqual(base.status, host.status);
-      if (!same) throw error;
-    }
-  }
-}
-
-/**
- * Sets and removes annotations. Somebody may edit the host in between: an annotation that is not what this pass saw is
- * left alone.
- */
-async function writeAnnotations(
-  doors: HostDoors,
-  seen: BareMetalHost,
-  saved: BareMetalHost,
-  changes: ReadonlyMap<string, string | null>,
-): Promise<void> {
-  if (changes.size === 0) return;
-  let current: BareMetalHost | undefined = saved;
-  for (let attempt = 1; current !== undefined; attempt++) {
-    const annotations = Object.fromEntries(
-      [...changes].filter(([k]) => current?.metadata.annotations?.[k] === seen.metadata.annotations?.[k]),
-    );
-    try {
-      await doors.store.patch(BARE_METAL_HOST, keyOf(seen), conditional({ metadata: { annotations } }, current));
-      return;
-    } catch (error) {
-      if (!storeErrors.is(error, 'STORE_CONFLICT') || attempt >= MAX_ATTEMPTS) throw error;
-      current = await orMissing(doors.store.get(BARE_METAL_HOST, keyOf(seen)));
-    }
-  }
-}
-
-async function dropFinalizer(doors: HostDoors, host: BareMetalHost): Promise<void> {
-  const finalizers = (host.metadata.finalizers ?? []).filter((f) => f !== HOST_FINALIZER);
-  await orMissing(doors.store.patch(BARE_METAL_HOST, keyOf(host), conditional({ metadata: { finalizers } }, host)));
-  doors.index.remove(keyOf(host));
-}
-
 async function report(doors: HostDoors, pass: Pass): Promise<void> {
   for (const note of pass.notes) doors.metrics.note(keyOf(pass.host), note);
   await publish(doors, pass.host, pass.events);
-}
-
-/** Events are a courtesy: one that cannot be written is logged and forgotten. */
-async function publish(doors: HostDoors, host: BareMetalHost, events: readonly HostEvent[]): Promise<void> {
-  for (const event of events) {
-    doors.log.info(event.message, { host: keyText(keyOf(host)), reason: event.reason });
-    try {
-      await doors.store.create(EVENT, eventObject(host, event, doors.clock.now()));
-    } catch (error) {
-      doors.log.warn('event not written', {
-        host: keyText(keyOf(host)),
-        reason: event.reason,
-        error: errorText(error),
-      });
-    }
-  }
 }

@@ -1,8 +1,9 @@
 import type { CredentialsStatus } from '../api/baremetalhost.ts';
 import { inspectionDisabled, usesLibvirt } from '../api/predicates.ts';
+import { type bmcErrors } from '../bmc/errors.ts';
 import { errorText } from '../core/errors.ts';
 import { isMac } from '../wire/mac.ts';
-import { type Steps, ask } from './ask.ts';
+import { type Answers, type Steps, ask } from './ask.ts';
 import { hostErrors } from './errors.ts';
 import { type Pass, type Verdict, count, emit, fail, failedIn, failureText, isDeleting } from './pass.ts';
 import { effectiveHints, resolveProfile } from './profiles.ts';
@@ -40,12 +41,7 @@ export function* ensureRegistered(pass: Pass): Steps<Verdict | undefined> {
   if (credentialsChanged) yield* leaveUntriedSecret(pass, credentials);
   status.triedCredentials = credentials;
   const outcome = yield* ask('register', { restart: failedIn(pass, 'registration error'), credentialsChanged });
-  if (outcome.kind === 'failed') {
-    count(pass, 'noManagementAccess');
-    const verdict = fail(pass, 'registration error', failureText(outcome));
-    // A deletion must not wait for an edit that nobody will make.
-    return outcome.untilEdited === true && !isDeleting(pass) ? { kind: 'idle' } : verdict;
-  }
+  if (outcome.kind === 'failed') return refused(pass, outcome);
   if (outcome.kind === 'continue') return outcome;
 
   rememberId(pass, outcome.id);
@@ -55,6 +51,28 @@ export function* ensureRegistered(pass: Pass): Steps<Verdict | undefined> {
   yield* acceptCredentials(pass);
   if (status.provisioning.state !== 'registering') finishHistory(pass);
   return { kind: 'again' };
+}
+
+/** Failures that say something about the address itself: trying again cannot help. */
+const ADDRESS_CODES: readonly string[] = [
+  'BMC_ADDRESS_INVALID',
+  'BMC_SCHEME_UNKNOWN',
+  'BMC_SCHEME_REMOVED',
+  'BMC_REDFISH_UNSUPPORTED',
+] satisfies (keyof typeof bmcErrors.specs)[];
+
+function refused(pass: Pass, failure: Extract<Answers['register'], { kind: 'failed' }>): Verdict {
+  const verdict = fail(pass, 'registration error', failureText(failure));
+  const address = failure.untilEdited === true || ADDRESS_CODES.includes(failure.code);
+  if (!address) {
+    count(pass, 'noManagementAccess');
+    return verdict;
+  }
+  pass.events.pop();
+  emit(pass, 'BMCCredentialError', failureText(failure));
+  count(pass, 'credentialsInvalid');
+  // A deletion must not wait for an edit that nobody will make.
+  return isDeleting(pass) ? verdict : { kind: 'idle' };
 }
 
 /** The first ID stays for the host's life: a host that was moved here, or enrolled by another engine, keeps its own. */

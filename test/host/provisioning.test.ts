@@ -292,6 +292,14 @@ suite('externally provisioned', () => {
     assert.ok(lab.provisioner.of('adopt').length > 0);
   });
 
+  test('flag set on a host whose image was refused: the error goes', async () => {
+    const lab = new HostLab();
+    await lab.ready({ image: { url: IMAGE.url } });
+    await lab.edit({ externallyProvisioned: true });
+    await lab.settle();
+    assert.deepEqual((await lab.status()).errorMessage, '');
+  });
+
   test('flag removed with an image: taken for what is deployed', async () => {
     const lab = new HostLab();
     await lab.ready({ externallyProvisioned: true });

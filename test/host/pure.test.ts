@@ -3,7 +3,9 @@ import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { type BareMetalHost, type BareMetalHostSpec, PROVISIONING_STATES } from '../../src/api/baremetalhost.ts';
 import { computeConditions } from '../../src/host/conditions.ts';
+import { Metrics } from '../../src/core/metrics.ts';
 import { errorReason, eventObject } from '../../src/host/events.ts';
+import { HostMetrics } from '../../src/host/metrics.ts';
 import {
   clearSettings,
   effectiveHints,
@@ -339,6 +341,47 @@ suite('conditions (metal3-compat §2.4)', () => {
     const list = computeConditions(host(), completeStatus({ ...at('available'), conditions: [known] }), NOW, undefined);
     const { observedGeneration: _, ...health } = list.find((c) => c.type === 'Healthy') ?? {};
     assert.deepEqual(health, known);
+  });
+});
+
+suite('metrics (metal3-compat §7.2)', () => {
+  test('the names, types and labels that dashboards know', async () => {
+    const metrics = new Metrics();
+    const counted = new HostMetrics(metrics);
+    const key = { namespace: 'lab', name: 'n' };
+    counted.pass(key);
+    counted.note(key, { metric: 'operation', operation: 'inspect', seconds: 100 });
+    counted.note(key, { metric: 'state', from: 'available', to: 'provisioning' });
+    counted.note(key, { metric: 'delayed', deprovisioning: true });
+    const { body } = await metrics.expose();
+    const types = new Map([...body.matchAll(/^# TYPE (metal3_\S+) (\S+)$/gm)].map((m) => [m[1], m[2]]));
+    const counters = [
+      'metal3_reconcile_total',
+      'metal3_reconcile_error_total',
+      'metal3_host_error_total',
+      'metal3_operation_power_change_total',
+      'metal3_credentials_missing_total',
+      'metal3_credentials_invalid_total',
+      'metal3_credentials_unhandled_error_total',
+      'metal3_credentials_updated_total',
+      'metal3_credentials_no_management_access_total',
+      'metal3_host_config_data_error_total',
+      'metal3_delayed__provisioning_total',
+      'metal3_delayed__deprovisioning_total',
+      'metal3_provisioning_state_change_total',
+      'metal3_host_registration_required_total',
+      'metal3_host_unmanaged_total',
+      'metal3_delete_without_deprovisioning_total',
+      'metal3_delete_delayed_for_detached_total',
+    ];
+    for (const name of counters) assert.equal(types.get(name), 'counter', name);
+    for (const phase of ['register', 'inspect', 'provision', 'deprovision']) {
+      assert.equal(types.get(`metal3_operation_${phase}_duration_seconds`), 'histogram');
+    }
+    assert.match(body, /metal3_operation_inspect_duration_seconds_bucket\{le="180",namespace="lab",host="n"\} 1/);
+    assert.match(body, /metal3_operation_inspect_duration_seconds_bucket\{le="90",namespace="lab",host="n"\} 0/);
+    assert.match(body, /state_change_total\{prev_state="available",new_state="provisioning"\} 1/);
+    assert.match(body, /metal3_delayed__deprovisioning_total\{namespace="lab",host="n"\} 1/);
   });
 });
 

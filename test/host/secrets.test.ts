@@ -205,6 +205,61 @@ suite('credentials in the life of a host', () => {
     });
   }
 
+  for (const code of ['BMC_SCHEME_UNKNOWN', 'BMC_ADDRESS_INVALID', 'BMC_SCHEME_REMOVED', 'BMC_REDFISH_UNSUPPORTED']) {
+    test(`${code}: waits for another address, which is tried at once`, async () => {
+      const lab = new HostLab();
+      lab.provisioner.failAlways('register', 'spec.bmc.address: no driver for xyz://', code);
+      await lab.ready({ bmc: { address: 'xyz://192.0.2.1', credentialsName: 'bmc' } });
+      const status = await lab.status();
+      assert.equal(`${status.provisioning.state}/${status.errorType}`, 'registering/registration error');
+      assert.match(status.errorMessage, new RegExp(`xyz.*${code}`));
+      assert.equal((await lab.events('BMCCredentialError')).length, 1);
+      assert.equal((await lab.events('RegistrationError')).length, 0);
+      lab.provisioner.heal('register');
+      await lab.edit({ bmc: { address: 'ipmi://192.0.2.1' } });
+      await lab.settle();
+      assert.equal(lab.trace.at(-1), 'available/OK');
+    });
+  }
+
+  const macs: [string, Partial<BareMetalHostSpec>, RegExp][] = [
+    ['missing, inspection disabled', { bootMACAddress: '', inspectionMode: 'disabled' }, /inspection is disabled/],
+    [
+      'missing, libvirt',
+      { bootMACAddress: '', bmc: { address: 'libvirt://192.0.2.1', credentialsName: 'bmc' } },
+      /libvirt requires it/,
+    ],
+    ['not a MAC', { bootMACAddress: '52:54:00:00:00:01:02' }, /"52:54:00:00:00:01:02" is not a MAC address/],
+  ];
+  for (const [name, spec, message] of macs) {
+    test(`boot MAC ${name}: refused before the BMC is asked`, async () => {
+      const lab = new HostLab();
+      const { bootMACAddress = '', ...rest } = spec;
+      const bmc = { address: 'ipmi://192.0.2.1', credentialsName: 'bmc' };
+      const mac = bootMACAddress === '' ? {} : { bootMACAddress };
+      await lab.secret();
+      await lab.bareHost({ online: true, bmc, ...rest, ...mac });
+      await lab.settle();
+      assert.match((await lab.status()).errorMessage, message);
+      assert.equal(lab.provisioner.calls.length, 0);
+      assert.equal((await lab.pass()).requeueMs, undefined);
+      await lab.edit({ bootMACAddress: '52:54:00:00:00:09' });
+      await lab.settle();
+      assert.equal(lab.trace.at(-1), 'available/OK');
+    });
+  }
+
+  test('an unknown hardware profile is a registration error that names it', async () => {
+    const lab = new HostLab();
+    await lab.ready({ hardwareProfile: 'mine' });
+    const status = await lab.status();
+    assert.equal(status.errorType, 'registration error');
+    assert.match(status.errorMessage, /spec\.hardwareProfile: "mine"/);
+    await lab.edit({ hardwareProfile: 'empty' });
+    await lab.settle();
+    assert.deepEqual((await lab.status()).provisioning.rootDeviceHints, {});
+  });
+
   test('a Secret lost later: an error in the state, gone when it is back', async () => {
     const lab = new HostLab();
     await lab.ready({ image: IMAGE });
