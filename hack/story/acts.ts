@@ -6,7 +6,7 @@ import { hostManifestsYaml } from '../../src/sim/lab-manifests.ts';
 import type { LabHost } from '../../src/sim/lab.ts';
 import type { MachineObservation } from '../../src/sim/machine.ts';
 import type { Display } from './display.ts';
-import { diskSignatures } from './proof.ts';
+import { diskSignatures, fileSystemsAt, partitionOffsets } from './proof.ts';
 import { type Stage, nonce } from './stage.ts';
 import { demoUserData } from './user-data.ts';
 
@@ -95,8 +95,11 @@ async function heardFrom(stage: Stage, host: LabHost, value: string, since: numb
 /** Removes the image; until the disks are proven empty and the hosts are available again. */
 export async function deprovision(stage: Stage, display: Display): Promise<void> {
   const { kubectl, follower, hosts } = stage;
+  const offsets = new Map<string, number[]>();
   await each(hosts, async (host) => {
-    const found = await diskSignatures(host.diskPaths[0] ?? '');
+    const disk = host.diskPaths[0] ?? '';
+    offsets.set(host.name, await partitionOffsets(disk));
+    const found = [...(await diskSignatures(disk)), ...(await fileSystemsAt(disk, offsets.get(host.name) ?? []))];
     if (!found.includes('primary GPT')) throw new Error(`${host.name}: no partition table on the disk before wiping`);
     display.say(`${host.name}: before wiping, its disk has ${found.join(', ')}`);
     display.say(`$ kubectl patch bmh ${host.name} --type merge -p '{"spec":{"image":null,"userData":null}}'`);
@@ -105,7 +108,8 @@ export async function deprovision(stage: Stage, display: Display): Promise<void>
   });
   await each(hosts, async (host) => {
     await follower.until(host.name, 'available', WAIT_SECONDS.deprovisioned, (h) => state(h) === 'available');
-    const left = await diskSignatures(host.diskPaths[0] ?? '');
+    const disk = host.diskPaths[0] ?? '';
+    const left = [...(await diskSignatures(disk)), ...(await fileSystemsAt(disk, offsets.get(host.name) ?? []))];
     if (left.length > 0) throw new Error(`${host.name}: the disk still has ${left.join(', ')}`);
     display.say(`${host.name}: the disk has no partition table and no file system any more`);
   });

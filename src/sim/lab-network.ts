@@ -107,7 +107,8 @@ async function ipBatch(options: readonly string[], lines: readonly string[]): Pr
  */
 export function startLabRouter(network: LabNetwork): { pid: number | undefined; stop: () => void } {
   const dnsmasq = ['dnsmasq', '-k', '--port=0', `--interface=${network.bridge}`, '--bind-interfaces', '--enable-ra'];
-  const quiet = ['--conf-file=/dev/null', '--leasefile-ro', '--user=root', '--pid-file='];
+  // A change of user or group would make the kernel forget the death signal.
+  const quiet = ['--conf-file=/dev/null', '--leasefile-ro', '--user=root', '--group=root', '--pid-file='];
   const range = `--dhcp-range=${ROUTER_PREFIX},ra-only,64`;
   const argv = ['--pdeathsig', 'KILL', 'ip', 'netns', 'exec', network.namespace, ...dnsmasq, ...quiet, range];
   const child = spawn('setpriv', argv, { stdio: 'ignore' });

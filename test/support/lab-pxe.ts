@@ -25,5 +25,13 @@ export async function startPxe(test: TestLab, script: string): Promise<void> {
   const dhcp = ['--dhcp-range=10.77.0.100,10.77.0.200,255.255.255.0,10m', `--dhcp-leasefile=${join(root, 'leases')}`];
   // 175.176: iPXE need not wait for a proxyDHCP server.
   const boot = ['--dhcp-boot=boot.ipxe', '--dhcp-option-force=encap:175,176,1b'];
-  test.start('dnsmasq', [...basics, ...dhcp, ...boot, '--enable-tftp', `--tftp-root=${root}`, '--user=root']);
+  test.start('dnsmasq', [
+    ...basics,
+    ...dhcp,
+    ...boot,
+    '--enable-tftp',
+    `--tftp-root=${root}`,
+    '--user=root',
+    '--group=root',
+  ]);
 }
