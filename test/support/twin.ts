@@ -102,7 +102,7 @@ export function comparable(answer: Answer): unknown {
     causes,
     details: { ...details, causes: undefined },
     message: causes.length > 1 ? undefined : message,
-    columns: columnDefinitions?.map(({ description: _, ...column }) => column),
+    columns: columnDefinitions?.map((column) => ({ ...column, description: '' })),
   };
 }
 
