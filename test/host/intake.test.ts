@@ -169,6 +169,16 @@ suite('inspection', () => {
     assert.equal((await lab.events('InspectionSkipped')).length, 1);
   });
 
+  test('asked for, and it takes its time: begun anew once, then waited for', async () => {
+    const lab = new HostLab();
+    await lab.ready();
+    lab.provisioner.work.inspect = 3;
+    await lab.annotate({ 'inspect.metal3.io': '' });
+    await lab.settle();
+    const forced = lab.provisioner.of('inspect').map((c) => (c.options as { force: boolean }).force);
+    assert.deepEqual(forced.slice(1), [true, false, false, false]);
+  });
+
   test('asked for where it is disabled: skipped once, not for ever', async () => {
     const lab = new HostLab();
     await lab.ready({ inspectionMode: 'disabled' });

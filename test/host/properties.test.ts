@@ -158,7 +158,7 @@ suite('properties of the lifecycle', () => {
           }
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 
@@ -193,7 +193,7 @@ suite('properties of the lifecycle', () => {
         const status = await lab.status();
         assert.deepEqual([status.operationalStatus, status.errorMessage, status.poweredOn], ['OK', '', true]);
       }),
-      { numRuns: 100 },
+      { numRuns: 50 },
     );
   });
 
