@@ -180,7 +180,7 @@ export function applyConfig(live: KubeObject | undefined, config: KubeObject, sc
   const merged = mergeApplied(base, content(config), schema);
   const owned = others.map((m) => m.fields).reduce(union, fields);
   const withdrawn = own === undefined ? subtract(fields, fields) : protectOwned(subtract(own.fields, owned), owned);
-  const object = removeFields(merged, withdrawn, schema) ?? {};
+  const object = removeFields(merged, withdrawn, owned, schema) ?? {};
   const { changed, removed } = compareFields(base, object, schema);
   const conflicts: Conflict[] = [];
   const kept: Manager[] = [];

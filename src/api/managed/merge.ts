@@ -38,31 +38,41 @@ export function protectOwned(withdrawn: FieldSet, owned: FieldSet | undefined): 
 }
 
 /**
- * Takes the given fields out of a value. Maps and lists that are empty because of it go too.
+ * Takes the given fields out of a value. Maps and lists that are empty because of it go too, unless somebody owns them.
+ * @param owned fields of everybody
  * @returns undefined when nothing is left
  */
-export function removeFields(value: unknown, fields: FieldSet, schema: Schema | undefined): unknown {
+export function removeFields(
+  value: unknown,
+  fields: FieldSet,
+  owned: FieldSet | undefined,
+  schema: Schema | undefined,
+): unknown {
   if (fields.member && fields.children.size === 0) return undefined;
+  const keep = owned?.member === true;
   if (isObject(value)) {
     const out: Record<string, unknown> = { ...value };
     for (const [element, child] of fields.children) {
       const key = element.slice(2);
       if (!element.startsWith('f:') || !Object.hasOwn(out, key)) continue;
-      const left = removeFields(out[key], child, childSchema(schema, key));
+      const left = removeFields(out[key], child, owned?.children.get(element), childSchema(schema, key));
       if (left === undefined) delete out[key];
       else out[key] = left;
     }
-    return Object.keys(out).length === 0 && Object.keys(value).length > 0 ? undefined : out;
+    return Object.keys(out).length === 0 && Object.keys(value).length > 0 && !keep ? undefined : out;
   }
   const items = Array.isArray(value) ? keyedItems(value, schema) : undefined;
   if (items === undefined) return value;
   for (const [element, child] of fields.children) {
     if (!items.has(element)) continue;
-    const left = child.member ? undefined : removeFields(items.get(element), withoutKeys(child, schema), schema?.items);
+    const rest = withoutKeys(child, schema);
+    const left = child.member
+      ? undefined
+      : removeFields(items.get(element), rest, owned?.children.get(element), schema?.items);
     if (left === undefined) items.delete(element);
     else items.set(element, left);
   }
-  return items.size === 0 ? undefined : [...items.values()];
+  return items.size === 0 && !keep ? undefined : [...items.values()];
 }
 
 /** The fields by which an item is found stay for as long as the item does. */
