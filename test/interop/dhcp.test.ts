@@ -6,9 +6,11 @@ import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { DhcpEvent } from '../../src/dhcp/events.ts';
 import type { DhcpMainOptions } from '../support/dhcp-main.ts';
+import type { PlayedReply } from '../support/dhcp-player.ts';
 import { NetLab, type Program } from '../support/netns.ts';
 
 const MAIN = resolve(import.meta.dirname, '../support/dhcp-main.ts');
+const PLAYER = resolve(import.meta.dirname, '../support/dhcp-player.ts');
 const MAC_A = '52:54:00:aa:00:01';
 const MAC_B = '52:54:00:bb:00:01';
 
@@ -212,5 +214,55 @@ describe('dnsmasq as relay', () => {
       const renewal = events(server).findLast((e) => e.kind === 'reply');
       assert.ok(renewal?.kind === 'reply');
       assert.match(renewal.to, /^10\.70\.0\.\d+:68$/);
+    }));
+});
+
+describe('dnsmasq as the network’s own server', () => {
+  it('gives the address while our proxyDHCP adds the boot file', () =>
+    withLab('proxy', async (lab) => {
+      for (const ns of ['sw', 's', 'd', 'a']) await lab.namespace(ns);
+      await lab.ip('sw', 'link add br0 type bridge forward_delay 0 stp_state 0');
+      await lab.ip('sw', 'link set br0 up');
+      const ends = [
+        { ns: 's', device: 'eth0', address: '10.65.0.1/24' },
+        { ns: 'd', device: 'eth0', address: '10.65.0.2/24' },
+        { ns: 'a', device: 'eth0', address: '10.65.0.3/24', mac: MAC_A },
+      ];
+      for (const [i, end] of ends.entries()) {
+        await lab.cable({ ns: 'sw', device: `p${i}` }, end);
+        await lab.ip('sw', `link set p${i} master br0`);
+      }
+      const boot = { server: '10.65.0.1', pxe: 'snponly.efi', ipxe: 'http://10.65.0.1/boot.ipxe' };
+      const server = await serve(lab, 's', { interfaces: ['eth0'], mode: 'proxy', boot, subnets: [] });
+      const quiet = ['--port=0', '--conf-file=/dev/null', '--user=root', '--pid-file=', '--leasefile-ro', '--no-ping'];
+      const range = '--dhcp-range=10.65.0.100,10.65.0.120,1h';
+      const dnsmasq = lab.start('d', ['dnsmasq', '-k', '--log-facility=-', '--log-dhcp', ...quiet, range]);
+      await dnsmasq.line(/started/);
+
+      // What OVMF sent, played back on the wire: both servers answer, each with its part.
+      const replies = (
+        await lab.run('a', [process.execPath, PLAYER, 'OVMF network stack', 'DISCOVER', '10.65.0.255', '67'])
+      ).stdout;
+      const offers = replies
+        .trim()
+        .split('\n')
+        .map((l) => JSON.parse(l) as PlayedReply);
+      const ours = offers.find((o) => o.from === '10.65.0.1');
+      const theirs = offers.find((o) => o.from === '10.65.0.2');
+      assert.equal(offers.length, 2, replies);
+      assert.deepEqual([ours?.yiaddr, ours?.file, ours?.vendorClass], ['0.0.0.0', 'snponly.efi', 'PXEClient']);
+      assert.match(theirs?.yiaddr ?? '', /^10\.65\.0\.1\d\d$/);
+
+      // Port 4011 is asked by unicast and answers to the asking port.
+      const later = (
+        await lab.run('a', [process.execPath, PLAYER, 'OVMF network stack', 'REQUEST', '10.65.0.1', '4011'])
+      ).stdout;
+      const ack = JSON.parse(later.trim()) as PlayedReply;
+      assert.deepEqual([ack.from, ack.type, ack.file], ['10.65.0.1', 5, 'snponly.efi']);
+
+      // An ordinary client takes its address from dnsmasq; we only notice whom it follows.
+      const client = await lab.run('a', udhcpc('eth0', '-q', '-n'));
+      assert.match(client.stdout, /EVENT bound ip=10\.65\.0\.1\d\d .*server=10\.65\.0\.2 /);
+      assert.ok(events(server).some((e) => e.kind === 'foreign-server' && e.server === '10.65.0.2' && e.mac === MAC_A));
     }));
 });
