@@ -22,6 +22,7 @@ import { startDhcpServer } from './dhcp/server.ts';
 import { findInterface } from './dhcp/sockets.ts';
 import { type HostControllerConfig, startHostController } from './host/controller.ts';
 import { ImageCache } from './image/cache.ts';
+import { Astray } from './provisioner/astray.ts';
 import { AgentSessions } from './provisioner/agent-sessions.ts';
 import { type BmcSource, DEFAULT_LIMITS, type Limits } from './provisioner/doors.ts';
 import { provisionerErrors } from './provisioner/errors.ts';
@@ -90,6 +91,7 @@ export async function startEngine(config: EngineConfig, doors: EngineDoors): Pro
   const { book, timeline, sightings, files } = parts;
   const http = await startBootHttp({ address: '0.0.0.0', port: config.httpPort }, parts.boot, doors.metrics, doors.log);
   stack.defer(() => http.close());
+  parts.ports.http = http.port;
   const observe = tftpObserver(timeline, (ip) => sightings.hostAt(ip));
   for (const address of interfaces.length === 0 ? ['0.0.0.0'] : interfaces.map((i) => formatIpv4(i.address))) {
     const { clock, log } = doors;
@@ -126,6 +128,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
   const wake = (key: ObjectKey) => wakeHost(key);
   const nonce = () => randomBytes(16).toString('base64url');
   const sessions = new AgentSessions({ book, timeline, tokens, board, clock, log, nonce, wake });
+  const astray = new Astray(wake);
   const images = new ImageCache({ dir: join(config.dataDir, 'images'), clock, log, random });
   stack.defer(() => images.close());
   const pool = new BmcPool({ clock, random, log });
@@ -138,11 +141,14 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     log,
   );
   stack.defer(() => agent.close());
+  // Known once the HTTP server listens: a configured port of 0 means any.
+  const ports = { http: config.httpPort };
   const provisioner = new NativeProvisioner({
     book,
     timeline,
     sessions,
     board,
+    astray,
     bmcs: pooledBmcs(pool),
     images,
     signer,
@@ -151,7 +157,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     uuid: randomUUID,
     wake,
     limits: { ...DEFAULT_LIMITS, ...config.limits },
-    httpBase: (status) => `http://${status.agent?.serverAddress ?? '127.0.0.1'}:${config.httpPort}`,
+    httpBase: (status) => `http://${status.agent?.serverAddress ?? '127.0.0.1'}:${ports.http}`,
     signal,
   });
   const boot = {
@@ -163,6 +169,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     images,
     clock,
     bytes: new ByteCounter(metrics),
+    astray,
     script: {
       fingerprint: `sha256:${tls.fingerprintSha256}`,
       kernelArguments: [files.kernelArguments, config.kernelArguments].filter((a) => a !== '').join(' '),
@@ -174,7 +181,19 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     hostAt: (ip: string) => sightings.hostAt(ip),
   };
   const onWake = (handler: (key: ObjectKey) => void) => void (wakeHost = handler);
-  return { book, followed, timeline, sightings, files, signer, provisioner, boot, agentPort: agent.port, onWake };
+  return {
+    book,
+    followed,
+    timeline,
+    sightings,
+    files,
+    signer,
+    provisioner,
+    boot,
+    ports,
+    agentPort: agent.port,
+    onWake,
+  };
 }
 
 type MachineSide = Awaited<ReturnType<typeof machineSide>>;
@@ -222,7 +241,6 @@ function bootPolicy(iface: DhcpInterface, parts: MachineSide, httpPort: number, 
     return decideBoot(client, owner, status, {
       address: iface.address,
       httpBase,
-      diskLoader: parts.files.hasDiskLoader,
       scriptPath: (mac) => `${parts.signer.sign(scriptScope(mac), clock.now() + SCRIPT_URL_MS)}/script.ipxe`,
     });
   };

@@ -175,7 +175,8 @@ async function untilReady(kubectl: string, kubeconfig: string, dir: string): Pro
   }
 }
 
-async function freePort(): Promise<number> {
+/** A TCP port of loopback that was free a moment ago. */
+export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
