@@ -189,7 +189,7 @@ describe('dnsmasq as relay', () => {
         { ns: 'r', device: 'wan', address: '10.61.0.2/24' },
       );
       await lab.cable({ ns: 'r', device: 'inside', address: '10.70.0.1/24' }, { ns: 'a', device: 'eth0', mac: MAC_A });
-      await lab.run('r', ['sysctl', '-qw', 'net.ipv4.ip_forward=1']);
+      await lab.run('r', ['sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward']);
       await lab.ip('s', 'route add 10.70.0.0/24 via 10.61.0.2');
       const server = await serve(lab, 's', {
         interfaces: ['lan'],
