@@ -58,15 +58,27 @@ export async function resolvePackages(names: readonly string[]): Promise<DebianP
   return packages.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Downloads what `dir` does not have yet and checks every file against its checksum. */
+/**
+ * Downloads what `dir` does not have yet and checks every file against its checksum. Files appear only when complete:
+ * two builds may run at once.
+ */
 export async function downloadPackages(packages: readonly DebianPackage[], dir: string): Promise<void> {
   await mkdir(dir, { recursive: true });
-  const missing = [];
+  const missing: DebianPackage[] = [];
   for (const p of packages) if (!(await intact(p, dir))) missing.push(p);
-  if (missing.length > 0) await exec('apt-get', ['-q', 'download', ...missing.map((p) => p.name)], { cwd: dir });
-  for (const p of missing) {
-    if (!(await intact(p, dir)))
-      throw new Error(`apt-get did not bring ${p.file} with the announced checksum; run apt-get update`);
+  if (missing.length === 0) return;
+  const partial = join(dir, `partial-${process.pid}`);
+  await mkdir(partial, { recursive: true });
+  try {
+    await exec('apt-get', ['-q', 'download', ...missing.map((p) => p.name)], { cwd: partial });
+    for (const p of missing) {
+      if (!(await intact(p, partial))) {
+        throw new Error(`apt-get did not bring ${p.file} with the announced checksum; run apt-get update`);
+      }
+      await rename(join(partial, p.file), join(dir, p.file));
+    }
+  } finally {
+    await rm(partial, { recursive: true, force: true });
   }
 }
 
@@ -83,9 +95,15 @@ async function intact(p: DebianPackage, dir: string): Promise<boolean> {
 /** Unpacks packages side by side into `root`, which appears only when complete. Nothing is installed, no script runs. */
 export async function unpackPackages(packages: readonly DebianPackage[], dir: string, root: string): Promise<void> {
   if (existsSync(root)) return;
-  const partial = `${root}.partial`;
-  await rm(partial, { recursive: true, force: true });
+  const partial = `${root}.${process.pid}.partial`;
   await mkdir(partial, { recursive: true });
-  for (const p of packages) await exec('dpkg-deb', ['-x', join(dir, p.file), partial]);
-  await rename(partial, root);
+  try {
+    for (const p of packages) await exec('dpkg-deb', ['-x', join(dir, p.file), partial]);
+    await rename(partial, root).catch((error: unknown) => {
+      // Another build was faster, with the same packages.
+      if (!existsSync(root)) throw error;
+    });
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
 }
