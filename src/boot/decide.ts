@@ -4,15 +4,13 @@ import { unreachable } from '../core/errors.ts';
 import type { BootAnswer, ClientFacts } from '../dhcp/policy.ts';
 import type { Ipv4 } from '../wire/ipv4.ts';
 import type { MacOwner } from './host-index.ts';
-import { DISK_LOADER_FILE, loaderFor } from './loaders.ts';
+import { loaderFor } from './loaders.ts';
 
 /** The server as the client's network sees it. */
 export interface BootServer {
   address: Ipv4;
   /** `http://10.77.0.1:8080` */
   httpBase: string;
-  /** Is there a loader for UEFI machines that should go to their disk? */
-  diskLoader: boolean;
   /** Signed path of this machine's iPXE script. */
   scriptPath(mac: string): string;
 }
@@ -55,11 +53,7 @@ function firstStage(client: ClientFacts, host: string, intent: 'ramdisk' | 'disk
   if ('unsupported' in loader) {
     return { kind: 'silent', reason: `${host}: there is no boot loader for ${loader.unsupported}` };
   }
-  let file = loader.file;
-  if (intent === 'disk' && loader.firmware === 'uefi') {
-    if (!server.diskLoader) return { kind: 'silent', reason: `${host} is to boot its disk, as its boot order says` };
-    file = DISK_LOADER_FILE;
-  }
+  const { file } = loader;
   const path = client.stage === 'http' ? `${server.httpBase}/loader/${file}` : file;
   return { kind: 'boot', file: path, server: server.address, reason: `${host}: ${file} (${intent})` };
 }

@@ -59,13 +59,15 @@ function kernelArguments(script: BootScript & { kind: 'ramdisk' }): string {
     .join(' ');
 }
 
+/** The loader on the disk is tried first. Firmware that has not woken its disks restarts, by then told where to boot. */
 function uefiDisk(loaderBase: string | undefined): string {
-  if (loaderBase !== undefined) return `chain --replace --autofree ${loaderBase}/${DISK_LOADER_FILE} || exit`;
+  const chain = loaderBase === undefined ? [] : [`chain --autofree ${loaderBase}/${DISK_LOADER_FILE} ||`];
   return [
+    ...chain,
     'echo Ingot: this machine should boot its disk, but its firmware asks the network first.',
-    'echo Ingot: put the disk first in its boot order.',
+    'echo Ingot: its BMC has been told to boot the disk; restarting in 10 seconds.',
     'sleep 10',
-    'exit',
+    'reboot',
   ].join('\n');
 }
 

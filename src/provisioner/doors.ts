@@ -9,6 +9,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { ImageManifest } from '../image/manifest-types.ts';
 import type { AgentSessions } from './agent-sessions.ts';
+import type { Astray } from './astray.ts';
 import type { HostContext, HostWakeup } from './provisioner.ts';
 import type { TaskBoard } from './task-board.ts';
 
@@ -89,6 +90,7 @@ export interface ProvisionerDoors {
   timeline: Timeline;
   sessions: AgentSessions;
   board: TaskBoard;
+  astray: Astray;
   bmcs: BmcSource;
   images: ImageSource;
   signer: UrlSigner;

@@ -1,7 +1,7 @@
 import type { InspectResult } from '../agent-protocol/messages.ts';
 import { kubeTime } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
-import { IngotError } from '../core/errors.ts';
+import { IngotError, errorText } from '../core/errors.ts';
 import { deprovisioning } from './deprovisioning.ts';
 import type { ProvisionerDoors } from './doors.ts';
 import { ImageJobs } from './image-jobs.ts';
@@ -78,6 +78,7 @@ export class NativeProvisioner implements Provisioner {
   async adopt(context: HostContext): Promise<Outcome<object>> {
     const run = new Run(this.#doors, context);
     await setIntent(run, 'disk');
+    if (this.#doors.astray.take(run.key)) await pointToDisk(run);
     return { kind: 'done' };
   }
 
@@ -114,6 +115,16 @@ export class NativeProvisioner implements Provisioner {
 
   powerOff(context: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>> {
     return powerOff(new Run(this.#doors, context), options.mode);
+  }
+}
+
+/** Best effort: a BMC that cannot be told now is told when the machine asks the network again. */
+async function pointToDisk(run: Run): Promise<void> {
+  try {
+    await new Machine(run).bootDisk();
+  } catch (error) {
+    run.context.signal.throwIfAborted();
+    run.see('bmc', 'bmc-trouble', errorText(error));
   }
 }
 

@@ -9,6 +9,7 @@ import type { Timeline } from '../boot/timeline.ts';
 import type { UrlSigner } from '../boot/url-signing.ts';
 import { type Clock, kubeTime } from '../core/clock.ts';
 import type { ImageManifest } from '../image/manifest-types.ts';
+import type { Astray } from '../provisioner/astray.ts';
 import type { AgentSessions } from '../provisioner/agent-sessions.ts';
 import { isMac, normalizeMac } from '../wire/mac.ts';
 import type { BootFiles } from './boot-files.ts';
@@ -31,6 +32,7 @@ export interface BootHttpDoors {
   images: ImageFrames;
   clock: Clock;
   bytes: ByteCounter;
+  astray: Astray;
   /** What is the same in all scripts; addresses come from the request. */
   script: Omit<ScriptServer, 'httpBase' | 'agentServer' | 'nowMs'> & { agentPort: number };
   /** The host that was last seen at this address, for the timeline. */
@@ -118,6 +120,7 @@ async function script(doors: BootHttpDoors, request: FastifyRequest, mac: string
     nowMs: clock.now(),
   });
   timeline.add(key, { source: 'http', kind: 'http-script', text: `iPXE script sent: ${made.kind}` });
+  if (made.kind === 'disk') doors.astray.add(key);
   return renderScript(made);
 }
 

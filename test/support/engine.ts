@@ -16,6 +16,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { Metrics } from '../../src/core/metrics.ts';
 import type { ImageManifest } from '../../src/image/manifest-types.ts';
+import { Astray } from '../../src/provisioner/astray.ts';
 import { AgentSessions } from '../../src/provisioner/agent-sessions.ts';
 import { DEFAULT_LIMITS, type Limits, type PreparedImage } from '../../src/provisioner/doors.ts';
 import { NativeProvisioner } from '../../src/provisioner/native.ts';
@@ -143,6 +144,7 @@ export class Engine {
     const signer = new UrlSigner(world.secret);
     const board = new TaskBoard(clock);
     const wake = () => {};
+    const astray = new Astray(wake);
     const sessions = new AgentSessions({ book, timeline, tokens, board, clock, log, nonce: randomUUID, wake });
     const bytes = new ByteCounter(new Metrics());
     const provisioner = new NativeProvisioner({
@@ -150,6 +152,7 @@ export class Engine {
       timeline,
       sessions,
       board,
+      astray,
       bmcs: { get: () => Promise.resolve(world.machine), release: () => Promise.resolve() },
       images: { prepare: () => prepare(world) },
       signer,
@@ -179,6 +182,7 @@ export class Engine {
         files,
         clock,
         bytes,
+        astray,
         images: {
           manifest: () => Promise.resolve(MANIFEST),
           frame: (_, i) => Promise.resolve(i < 2 ? Uint8Array.of(1, 2, 3) : undefined),
@@ -243,7 +247,6 @@ async function netboot(book: ProgressBook, signer: UrlSigner, mac: string, port:
   const answer = decideBoot(client, book.hosts.byMac(mac), book.status(KEY), {
     address: parseIpv4('127.0.0.1'),
     httpBase,
-    diskLoader: false,
     scriptPath: (m) => `${signer.sign(scriptScope(m), Date.now() + 60_000)}/script.ipxe`,
   });
   if (answer.kind !== 'boot') return undefined;
