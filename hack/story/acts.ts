@@ -27,6 +27,7 @@ export async function enrol(stage: Stage, display: Display): Promise<void> {
 /** Enrols the machine that is running already, and remembers how it was found. */
 export async function enrolExisting(stage: Stage, display: Display): Promise<MachineObservation> {
   const { existing, kubectl, follower } = stage;
+  await stage.existingUp;
   const before = existing.machine.observe();
   display.say(`$ kubectl apply -f ${existing.name}.yaml      # externallyProvisioned: true, running`);
   await kubectl.apply(hostManifestsYaml(existing, { externallyProvisioned: true }));

@@ -24,6 +24,8 @@ export interface Stage {
   hosts: readonly LabHost[];
   /** The machine that runs something already. */
   existing: LabHost;
+  /** Resolves when its operating system runs. */
+  existingUp: Promise<void>;
   engine: Engine;
   kubectl: Kubectl;
   follower: Follower;
@@ -104,8 +106,7 @@ export async function setStage(
   closers.push(() => kubectl.close());
   const follower = new Follower(kubectl, display, signal);
   display.say(`ingot up is ready; export KUBECONFIG=${engine.kubeconfig}`);
-  await existingUp;
-  return { lab, hosts: lab.hosts.slice(0, -1), existing, engine, kubectl, follower, web, image, dir };
+  return { lab, hosts: lab.hosts.slice(0, -1), existing, existingUp, engine, kubectl, follower, web, image, dir };
 }
 
 /** A machine that somebody installed long ago: it runs before Ingot hears of it. */
