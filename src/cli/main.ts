@@ -15,6 +15,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./up.ts')).upCommand(),
   },
   {
+    name: 'operator',
+    description: 'run Ingot on a Kubernetes cluster’s API',
+    load: async () => (await import('./operator.ts')).operatorCommand(),
+  },
+  {
     name: 'explain',
     description: 'say in plain words what a host is doing and what it waits for',
     load: async () => (await import('./explain.ts')).explainCommand(),
