@@ -26,7 +26,9 @@ export interface ApiDoors {
 
 type ResourceTarget = Extract<PathTarget, { kind: 'resource' }>;
 
-const PROTO_V2 = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+/** Clients ask for it with an @, which is not legal in a media type; answers are named with a dot. */
+const PROTO_V2_ASKED = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
+const PROTO_V2 = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf';
 
 /** The Kubernetes API over a store: a function from requests to replies, without sockets. */
 export class Api {
@@ -89,7 +91,7 @@ export class Api {
     const [version, root, ...where] = rest;
     if (version === 'v2' && root === undefined) {
       const document = openApiV2(registry);
-      const proto = parseAccept(request.accept).some((m) => m.type === PROTO_V2);
+      const proto = parseAccept(request.accept).some((m) => m.type === PROTO_V2 || m.type === PROTO_V2_ASKED);
       return proto ? { status: 200, body: encodeOpenApiV2(document), contentType: PROTO_V2 } : json(document);
     }
     if (version !== 'v3') throw notServed();

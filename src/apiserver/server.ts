@@ -148,12 +148,24 @@ function toApiRequest(request: FastifyRequest, signal: AbortSignal): ApiRequest 
   };
 }
 
+/** Sends past fastify, whose idea of a legal content type is narrower than that of Kubernetes. */
 function send(reply: FastifyReply, result: ApiReply): FastifyReply {
-  for (const text of result.warnings ?? []) reply.raw.appendHeader('Warning', `299 - ${quoted(text)}`);
-  reply.code(result.status).header('Content-Type', result.contentType).header('Cache-Control', 'no-cache, private');
-  if (result.body instanceof Uint8Array) return reply.send(Buffer.from(result.body));
-  if (result.contentType === 'application/yaml') return reply.send(formatYaml(result.body));
-  return reply.send(Buffer.from(`${JSON.stringify(result.body)}\n`));
+  reply.hijack();
+  const response = reply.raw;
+  for (const text of result.warnings ?? []) response.appendHeader('Warning', `299 - ${quoted(text)}`);
+  const bytes = encode(result);
+  response.writeHead(result.status, {
+    'Content-Type': result.contentType,
+    'Content-Length': bytes.length,
+    'Cache-Control': 'no-cache, private',
+  });
+  response.end(bytes);
+  return reply;
+}
+
+function encode({ body, contentType }: ApiReply): Uint8Array {
+  if (body instanceof Uint8Array) return body;
+  return Buffer.from(contentType === 'application/yaml' ? formatYaml(body) : `${JSON.stringify(body)}\n`);
 }
 
 /** RFC 7230 quoted-string; header values are one line of ASCII. */

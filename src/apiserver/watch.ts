@@ -79,6 +79,7 @@ async function* lines(
     first = false;
     return line;
   };
+  const ticker = new Ticker(clock, plan.bookmarks);
   try {
     let since = plan.since;
     if (plan.initial) {
@@ -87,20 +88,13 @@ async function* lines(
       for (const object of page.items) yield event({ type: 'ADDED', object });
       if (plan.markEnd) yield bookmark(view, since, true);
     }
-    const ticker = new Ticker(clock, plan.bookmarks);
-    try {
-      yield* ticker.merge(
-        store.changes(scope.resource, since, { ...selected, signal, onIdle: ticker.idle }),
-        event,
-        view,
-      );
-    } finally {
-      stop.abort();
-      ticker.stop();
-    }
+    const changes = store.changes(scope.resource, since, { ...selected, signal, onIdle: ticker.idle });
+    yield* ticker.merge(changes, event, view);
   } catch (error) {
     if (!signal.aborted) yield { type: 'ERROR', object: statusOf(error) };
   } finally {
+    stop.abort();
+    ticker.stop();
     timer.cancel();
   }
 }
