@@ -130,7 +130,7 @@ export class SimAgent {
             cpu: { arch: 'x86_64', count: 1 },
             nics: [{ name: 'eth0', mac: this.#hardware.mac, pxe: true }],
           },
-          disks: disks.map(({ image: _, configDrive: __, ...facts }) => facts),
+          disks: disks.map(factsOf),
         };
       case 'clean':
         for (const disk of disks) delete disk.image;
@@ -190,4 +190,11 @@ export class SimAgent {
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => setTimeout(resolve, ms));
   }
+}
+
+function factsOf(disk: SimDisk): DiskFacts {
+  const facts = { ...disk };
+  delete facts.image;
+  delete facts.configDrive;
+  return facts;
 }
