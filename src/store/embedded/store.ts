@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock, Timer } from '../../core/clock.ts';
 import type { Logger } from '../../core/log.ts';
@@ -39,7 +39,7 @@ const MANAGER = 'ingot';
  * @throws STORE_UNAVAILABLE when another process has the file open
  */
 export function openEmbeddedStore(options: EmbeddedOptions): EmbeddedStore {
-  if (options.file !== ':memory:') mkdirSync(path.dirname(options.file), { recursive: true, mode: 0o700 });
+  if (options.file !== ':memory:') makePrivate(options.file);
   return new EmbeddedStore(options);
 }
 
@@ -209,6 +209,13 @@ export class EmbeddedStore implements Store {
       if (i < surplus || now - time(event) > KEEP_EVENTS_MS) this.raw.deleteObject(events, keyOf(event), {});
     });
   }
+}
+
+/** There are passwords in it: readable by its owner alone. SQLite gives its side files the mode of the main one. */
+function makePrivate(file: string): void {
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  closeSync(openSync(file, 'a', 0o600));
+  chmodSync(file, 0o600);
 }
 
 function openTables(file: string): Tables {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -35,6 +36,10 @@ test('everything is there again after a restart, versions go on', async () => {
     const revision = first.raw.revision();
     first.close();
     const second = open(file);
+    const modes = (await readdir(path.dirname(file))).map(
+      (name) => statSync(path.join(path.dirname(file), name)).mode & 0o777,
+    );
+    assert.deepEqual([...new Set(modes)], [0o600], 'secrets are in these files');
     assert.deepEqual(await second.get(BARE_METAL_HOST, key('h')), created);
     assert.equal(second.raw.revision(), revision, 'opening writes nothing that was there already');
     const next = await second.patch(BARE_METAL_HOST, key('h'), { spec: { online: false } });
