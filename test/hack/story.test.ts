@@ -67,10 +67,8 @@ test('a terminal gets a live block under the lines, a log gets plain lines only'
   live.live('node-0', 'writing 10 %');
   live.say('something happened');
   live.live('node-0', `writing ${'very '.repeat(30)}long`);
-  assert.match(
-    terminal.text(),
-    /writing 10 %\n\u001b\[1A\u001b\[J\[ +0\.\d s\] something happened\n {2}node-0: writing 10 %\n/,
-  );
+  const text = terminal.text().replaceAll(/\[ +\d+\.\d s\]/g, '[t]');
+  assert.ok(text.includes('writing 10 %\n\u001b[1A\u001b[J[t] something happened\n  node-0: writing 10 %\n'), text);
   assert.ok(
     terminal
       .text()
