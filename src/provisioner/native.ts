@@ -7,7 +7,7 @@ import type { ProvisionerDoors } from './doors.ts';
 import { ImageJobs } from './image-jobs.ts';
 import { inspection } from './inspection.ts';
 import { Machine } from './machine.ts';
-import { runOperation, troubled } from './operation.ts';
+import { runOperation, settle, troubled } from './operation.ts';
 import { powerOff, powerOn, setIntent } from './power.ts';
 import type { HostContext, Outcome, ProvisionRequest, Provisioner, Registered } from './provisioner.ts';
 import { provisionIdentity, provisioning } from './provisioning.ts';
@@ -78,6 +78,7 @@ export class NativeProvisioner implements Provisioner {
   async adopt(context: HostContext): Promise<Outcome<object>> {
     const run = new Run(this.#doors, context);
     await setIntent(run, 'disk');
+    await settle(run);
     if (this.#doors.astray.take(run.key)) await pointToDisk(run);
     return { kind: 'done' };
   }

@@ -24,7 +24,15 @@ export interface OperationTable {
   /** What people read as `HostProgress.status.phase`. */
   phase: string;
   steps: readonly Step[];
+  /**
+   * Remember a good end until `settle`. Whoever asked may die before it has stored the answer; asked again, a finished
+   * provisioning must say `done` and not wipe the machine that by now runs its OS.
+   */
+  remembered?: boolean;
 }
+
+/** `operation.step` of a remembered operation that is over. */
+const FINISHED = 'finished';
 
 /** More than any table has: a step that sends itself round is a bug and must not spin. */
 const MAX_STEPS_PER_CALL = 20;
@@ -42,6 +50,7 @@ export async function runOperation(
   fresh = false,
 ): Promise<Outcome<object>> {
   await begin(run, table, digestOf(request), fresh);
+  if (run.operation?.step === FINISHED) return { kind: 'done' };
   for (let i = 0; i < MAX_STEPS_PER_CALL; i++) {
     const operation = run.operation;
     const index = table.steps.findIndex((s) => s.name === operation?.step);
@@ -65,6 +74,7 @@ async function begin(run: Run, table: OperationTable, request: string, fresh: bo
   const [first] = table.steps;
   if (first === undefined) return;
   if (held?.kind === table.kind && held.request === request) {
+    if (held.step === FINISHED) return;
     if (fresh) await startBoot(run);
     return;
   }
@@ -141,9 +151,16 @@ async function goOn(
 }
 
 async function finish(run: Run, table: OperationTable): Promise<Outcome<object>> {
-  if (run.operation !== undefined) run.see('host', 'operation-done', `${table.phase} done`);
-  await run.update({ ...IDLE, phase: `${table.phase} done` });
+  const { operation } = run;
+  if (operation !== undefined) run.see('host', 'operation-done', `${table.phase} done`);
+  const kept = table.remembered === true && operation !== undefined ? { ...operation, step: FINISHED } : undefined;
+  await run.update({ ...IDLE, operation: kept, phase: `${table.phase} done` });
   return { kind: 'done' };
+}
+
+/** Forgets a remembered operation: its good end is stored where people see it. */
+export async function settle(run: Run): Promise<void> {
+  if (run.operation?.step === FINISHED) await run.update({ operation: undefined });
 }
 
 /** The ramdisk, if it runs, keeps running: the next try is then quick, and nothing half-written is ever booted. */

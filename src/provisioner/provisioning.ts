@@ -51,7 +51,7 @@ export function provisioning(request: ProvisionRequest, images: ImageJobs): Oper
       },
     },
   ];
-  return { kind: 'provision', phase: 'provisioning', steps };
+  return { kind: 'provision', phase: 'provisioning', steps, remembered: true };
 }
 
 /** What makes it the same request after a restart. Config data may change until it is written. */

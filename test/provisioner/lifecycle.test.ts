@@ -35,6 +35,22 @@ describe('provisioner: machines', () => {
   const deprovision = () => engine.until((p, c) => p.deprovision(c, { restart: false, cleaning: 'metadata' }));
   const kinds = () => (engine.book.status(KEY).timeline ?? []).map((e) => e.kind);
 
+  it('says done again, and touches nothing, when the one who asked died before it stored the answer', async () => {
+    assert.deepEqual(await provision(), { kind: 'done' });
+    const writes = world.machine.writes.length;
+    await engine.kill();
+    engine = await Engine.start(world);
+    assert.deepEqual(await provision(), { kind: 'done' });
+    assert.equal(world.machine.writes.length, writes);
+    assert.equal(world.machine.running, `disk:${DIGEST}`);
+    // Once it is known, the same order is a new one: after deprovisioning the image is written again.
+    await engine.until((p, c) => p.adopt(c));
+    assert.deepEqual(await deprovision(), { kind: 'done' });
+    assert.deepEqual(await provision(), { kind: 'done' });
+    assert.equal(world.machine.running, `disk:${DIGEST}`);
+    assert.ok(world.machine.writes.length > writes);
+  });
+
   it('inspects, provisions and deprovisions', async () => {
     const seen = await inspect();
     assert.equal(seen?.kind, 'done');
@@ -57,7 +73,8 @@ describe('provisioner: machines', () => {
     const status = engine.book.status(KEY);
     assert.equal(status.boot?.intent, 'disk');
     assert.equal(status.disk?.serial, 'DISK0');
-    assert.equal(status.operation, undefined);
+    await engine.until((p, c) => p.adopt(c));
+    assert.equal(engine.book.status(KEY).operation, undefined);
     assert.equal(status.wait, undefined);
 
     assert.deepEqual(await deprovision(), { kind: 'done' });
