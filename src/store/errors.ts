@@ -7,5 +7,9 @@ export const storeErrors = defineErrors({
   STORE_INVALID: { blame: 'user', retry: false, hint: 'correct the named field' },
   STORE_EXPIRED: { blame: 'ingot', retry: true, hint: 'the resourceVersion is too old; list again' },
   STORE_UNAVAILABLE: { blame: 'network', retry: true, hint: 'check that the API server is up and reachable' },
-  STORE_FORBIDDEN: { blame: 'user', retry: false, hint: 'give the service account the roles in crds/install/rbac.yaml' },
+  STORE_FORBIDDEN: {
+    blame: 'user',
+    retry: false,
+    hint: 'give the service account the roles in crds/install/rbac.yaml',
+  },
 });
