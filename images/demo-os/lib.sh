@@ -116,12 +116,14 @@ fat_image() {
   mkfs.vfat --invariant -i 1A60B007 -n "$3" "$1" >/dev/null
 }
 
-# publish WORK OUT: sums and qcow2 forms of WORK/disk.raw, then the folder appears in the cache as a whole.
+# publish WORK OUT: sums and qcow2 form of WORK/disk.raw, then the folder appears in the cache as a whole. What it
+# replaces goes (older builds of the same image, by the name before the dash), and what a killed build has left.
 publish() {
   local work=$1 out=$2
   qemu-img convert -q -c -f raw -O qcow2 "$work/disk.raw" "$work/disk.qcow2"
   (cd "$work" && sha256sum disk.raw disk.qcow2 >SHA256SUMS)
   chmod 755 "$work"
-  rm -rf "$out"
+  find "$(dirname "$out")" -mindepth 1 -maxdepth 1 \( -name "$(basename "${out%-*}")-*" -o -name '.new.*' -mmin +60 \) \
+    -exec rm -rf {} +
   mv "$work" "$out"
 }
