@@ -93,6 +93,10 @@ for (const version of ['debian', 'installed', 'newest'] as const) {
       assert.match(text, /^hostprogress +hp +ingot\.dev\/v1alpha1 +true +HostProgress$/m);
       assert.match(await ok(['get', 'crd']), /^baremetalhosts\.metal3\.io +\d{4}-/m);
       await ok(['wait', 'crd/baremetalhosts.metal3.io', '--for=condition=Established', '--timeout=10s']);
+      const crds = path.resolve(import.meta.dirname, '../../crds/metal3.io_hardwaredata.yaml');
+      assert.match(await ok(['apply', '-f', crds]), /hardwaredata\.metal3\.io configured/);
+      assert.match(await ok(['apply', '-f', crds]), /hardwaredata\.metal3\.io (configured|unchanged)/);
+      assert.match(await fails(['delete', 'crd', 'hardwaredata.metal3.io']), /brings its own definitions/);
     });
 
     test('apply creates, then finds nothing to change', async () => {

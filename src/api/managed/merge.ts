@@ -61,18 +61,26 @@ export function removeFields(
     }
     return Object.keys(out).length === 0 && Object.keys(value).length > 0 && !keep ? undefined : out;
   }
-  const items = Array.isArray(value) ? keyedItems(value, schema) : undefined;
-  if (items === undefined) return value;
+  return Array.isArray(value) ? removeItems(value, fields, owned, schema) : value;
+}
+
+function removeItems(
+  list: readonly unknown[],
+  fields: FieldSet,
+  owned: FieldSet | undefined,
+  schema: Schema | undefined,
+): unknown {
+  const items = keyedItems(list, schema);
+  if (items === undefined) return list;
   for (const [element, child] of fields.children) {
     if (!items.has(element)) continue;
     const rest = withoutKeys(child, schema);
-    const left = child.member
-      ? undefined
-      : removeFields(items.get(element), rest, owned?.children.get(element), schema?.items);
+    const inner = owned?.children.get(element);
+    const left = child.member ? undefined : removeFields(items.get(element), rest, inner, schema?.items);
     if (left === undefined) items.delete(element);
     else items.set(element, left);
   }
-  return items.size === 0 && !keep ? undefined : [...items.values()];
+  return items.size === 0 && owned?.member !== true ? undefined : [...items.values()];
 }
 
 /** The fields by which an item is found stay for as long as the item does. */

@@ -81,5 +81,8 @@ export const LEASE_SCHEMA = fields('Lease says who holds a role, and until when.
 export const CRD_SCHEMA: Schema = {
   type: 'object',
   description: 'CustomResourceDefinition declares a kind. Here they are read only: the program brings its own.',
-  'x-kubernetes-preserve-unknown-fields': true,
+  properties: {
+    spec: { type: 'object', description: 'The kind.', 'x-kubernetes-preserve-unknown-fields': true },
+    status: { type: 'object', description: 'Whether it is served.', 'x-kubernetes-preserve-unknown-fields': true },
+  },
 };

@@ -125,7 +125,6 @@ export class Objects implements RawStore {
     context: WriteContext,
     change: (live: KubeObject) => KubeObject,
   ): KubeObject {
-    this.#checkWritable(resource, key.name);
     return this.#write(context, () => {
       const live = this.read(resource, key);
       const admitted = admit(resource, change(live), context);
@@ -139,6 +138,8 @@ export class Objects implements RawStore {
   #replace(resource: Resource, live: KubeObject, next: KubeObject): KubeObject {
     checkObject(resource, next, live);
     if (jsonEqual(live, next)) return live;
+    // `kubectl apply` of the definitions that are there anyway changes its own annotation only, and is let be.
+    if (!jsonEqual(withoutMetadata(live), withoutMetadata(next))) this.#checkWritable(resource, live.metadata.name);
     const stored = this.#journal.save(resource, next, live);
     if (this.#collector.afterUpdate(resource, stored)) return stored;
     if (!jsonEqual(live.metadata.ownerReferences, stored.metadata.ownerReferences)) {
@@ -148,12 +149,12 @@ export class Objects implements RawStore {
   }
 
   applyObject(resource: Resource, key: ObjectKey, config: KubeObject, context: ApplyContext): ApplyResult {
-    this.#checkWritable(resource, key.name);
     if (config.metadata?.managedFields !== undefined) throw badObject('metadata.managedFields must be nil');
     const admitted = admitConfig(resource, key, config, context);
     return this.#write(context, () => {
       const row = this.#tables.get(storageKey(resource.type), key.namespace, key.name);
       if (row === undefined && context.subresource !== undefined) throw notFound(resource, key);
+      if (row === undefined) this.#checkWritable(resource, key.name);
       const live = row === undefined ? undefined : parseRow(row);
       const merged = this.#merge(resource, live, admitted, context);
       const full = admit(resource, merged, { ...context, unknownFields: [] });
@@ -272,6 +273,10 @@ export class Objects implements RawStore {
       'this server brings its own definitions; they cannot be changed through the API',
     );
   }
+}
+
+function withoutMetadata(object: KubeObject): unknown {
+  return { ...object, metadata: undefined };
 }
 
 function subresourceOf(context: WriteContext): { subresource?: string } {
