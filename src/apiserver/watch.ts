@@ -68,7 +68,7 @@ async function* lines(
   doors: WatchDoors,
   view: View,
   selected: ReturnType<typeof selection>,
-): AsyncGenerator<unknown> {
+): AsyncGenerator {
   const { store, clock } = doors;
   const stop = new AbortController();
   const timer = clock.timer(plan.timeoutMs, () => stop.abort(), true);
@@ -129,7 +129,7 @@ class Ticker {
     changes: AsyncIterable<RawChange>,
     event: (change: RawChange) => unknown,
     view: View,
-  ): AsyncGenerator<unknown> {
+  ): AsyncGenerator {
     const feed = changes[Symbol.asyncIterator]();
     let next = feed.next();
     for (;;) {

@@ -108,7 +108,7 @@ function checks(host: BareMetalHost, progress: HostProgressStatus, nowMs: number
   if (foreign !== undefined && nowMs - lastSeenMs(foreign) < 3600_000) {
     out.push(`${foreign.text}; two servers on one network disturb each other (see --proxy-dhcp)`);
   }
-  if (host.spec.online === false && host.spec.image !== undefined && host.status?.provisioning.state === 'available') {
+  if (!host.spec.online && host.spec.image !== undefined && host.status?.provisioning.state === 'available') {
     out.push('spec.online is false: provisioning does not begin before it is true');
   }
   return out;

@@ -1,10 +1,5 @@
 import { STATUS_ANNOTATION, annotation, jsonObject } from '../api/annotations.ts';
-import {
-  type BareMetalHost,
-  type BareMetalHostStatus,
-  PROVISIONING_STATES,
-  type ProvisioningState,
-} from '../api/baremetalhost.ts';
+import { type BareMetalHost, PROVISIONING_STATES, type ProvisioningState } from '../api/baremetalhost.ts';
 import type { HardwareDetails } from '../api/hardware.ts';
 import { kubeTime } from '../core/clock.ts';
 import { hostErrors } from './errors.ts';
@@ -27,8 +22,8 @@ export function restoredStatus(
   if (fields === undefined) throw invalid('it is not a JSON object');
   const provisioning = fields['provisioning'];
   const state = isObject(provisioning) ? (provisioning['state'] ?? '') : '';
-  if (!isState(state)) throw invalid(`provisioning.state "${String(state)}" is unknown`);
-  const status = completeStatus(fields as Partial<BareMetalHostStatus>);
+  if (!isState(state)) throw invalid(`provisioning.state ${JSON.stringify(state)} is unknown`);
+  const status = completeStatus(fields);
   if (hardware !== undefined) status.hardware = structuredClone(hardware);
   status.lastUpdated ??= kubeTime(nowMs);
   return status;

@@ -37,7 +37,7 @@ export async function runTask(
   }
   if (task.state === 'failed') return failed(run, task.error ?? { code: 'UNKNOWN', message: 'no reason given' });
   if (run.now > Date.parse(task.deadline)) return timedOut(run, payload.kind, timeoutMs);
-  run.doors.board.offer(run.key, { ...payload, id, deadlineMs: Date.parse(task.deadline) } as TaskMessage);
+  run.doors.board.offer(run.key, { ...payload, id, deadlineMs: Date.parse(task.deadline) });
   return { kind: 'again', ms: POLL_MS };
 }
 

@@ -175,7 +175,7 @@ test('world-wide names out of SCSI pages', () => {
   const page83 = Buffer.from('0083001c0200000853435349303030310103000850 00c500aaaaaaaa'.replaceAll(' ', ''), 'hex');
   page83[3] = page83.length - 4;
   assert.deepEqual(parseVpd83(page83), { wwn: '0x5000c500aaaaaaaa', wwnWithExtension: '0x5000c500aaaaaaaa' });
-  const naa6 = Buffer.from(`00830014010300106${'00508b400105e210000900000490000'}`, 'hex');
+  const naa6 = Buffer.from(`0083001401030010600508b400105e210000900000490000`, 'hex');
   assert.deepEqual(parseVpd83(naa6), {
     wwn: '0x600508b400105e21',
     wwnVendorExtension: '0x0000900000490000',

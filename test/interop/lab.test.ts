@@ -26,7 +26,7 @@ function start(name: string): { child: ChildProcess; described: Promise<Describe
   });
   children.push(child);
   const described = new Promise<Described>((resolve, reject) => {
-    createInterface({ input: child.stdout! }).once('line', (line) => resolve(JSON.parse(line)));
+    createInterface({ input: child.stdout }).once('line', (line) => resolve(JSON.parse(line)));
     child.once('exit', (code) => reject(new Error(`ingot lab ended with ${code}`)));
   });
   return { child, described };

@@ -50,7 +50,7 @@ export function readManagers(entries: readonly unknown[] | undefined): Manager[]
       manager: entry['manager'],
       operation: entry['operation'] === 'Apply' ? 'Apply' : 'Update',
       ...(typeof entry['subresource'] === 'string' ? { subresource: entry['subresource'] } : {}),
-      apiVersion: String(entry['apiVersion'] ?? ''),
+      apiVersion: typeof entry['apiVersion'] === 'string' ? entry['apiVersion'] : '',
       ...(typeof entry['time'] === 'string' ? { time: entry['time'] } : {}),
       fields: fromFieldsV1(entry['fieldsV1']),
     });

@@ -304,7 +304,7 @@ function admitConfig(resource: Resource, key: ObjectKey, config: KubeObject, con
   } else if (resource.type.status) delete kept['status'];
   const result = kept as unknown as KubeObject;
   if (resource.type.kind === 'Secret' && 'stringData' in config) {
-    return { ...result, ...('data' in admitted ? { data: admitted.data } : {}) } as KubeObject;
+    return { ...result, ...('data' in admitted ? { data: admitted.data } : {}) };
   }
   if (resource.type.namespaced && result.metadata.namespace === undefined) {
     throw invalidObject(resource, key.name, [
