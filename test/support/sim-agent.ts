@@ -2,12 +2,15 @@ import http from 'node:http';
 import https from 'node:https';
 import { AGENT_PATHS, type DiskFacts, type TaskMessage, type TaskResult } from '../../src/agent-protocol/messages.ts';
 import { parseManifest } from './parse-manifest.ts';
+import { wipeFile, writeToFile } from './write-to-file.ts';
 
 export interface SimDisk extends DiskFacts {
   /** Digest of the image on it; undefined when wiped or never written. */
   image?: string;
   /** Paths of the config drive. */
   configDrive?: Record<string, string>;
+  /** A file that stands for the disk: the real writer writes to it. Without one, frames are only fetched. */
+  file?: string;
 }
 
 export interface SimHardware {
@@ -133,7 +136,10 @@ export class SimAgent {
           disks: disks.map(factsOf),
         };
       case 'clean':
-        for (const disk of disks) delete disk.image;
+        for (const disk of disks) {
+          delete disk.image;
+          if (disk.file !== undefined) await wipeFile(disk.file);
+        }
         return {
           kind: 'clean',
           disks: disks.map((d) => ({ name: d.name, action: 'metadata', verified: true, detail: '' })),
@@ -158,6 +164,11 @@ export class SimAgent {
   async #write(write: Extract<TaskMessage, { kind: 'write' }>['write']): Promise<TaskResult> {
     const disk = this.#hardware.disks.find((d) => d.serial === write.target.serial);
     if (disk === undefined) throw new Error('no such disk');
+    if (disk.file !== undefined) {
+      const result = await writeToFile(disk.file, write, this.#signal);
+      disk.image = write.manifestDigest;
+      return result;
+    }
     const manifest = parseManifest((await this.#call('GET', write.manifestUrl)).body);
     if (manifest.digest !== write.manifestDigest) throw new Error('wrong manifest');
     let bytesFetched = 0;
