@@ -265,7 +265,7 @@ for (const version of ['debian', 'installed', 'newest'] as const) {
       const unsupported = await fails(['create', '--validate=false', '-f', '-'], wrong.slice(wrong.indexOf('---')));
       assert.match(
         unsupported,
-        /The BareMetalHost "node-1" is invalid: spec\.image\.format: Unsupported value: "floppy": supported values: "raw", "qcow2", "vdi", "vmdk", "live-iso"/,
+        /The BareMetalHost "node-1" is invalid: spec\.image\.format: Unsupported value: "floppy": supported values: "raw", "qcow2", "vdi", "vmdk", "live-iso", ""/,
       );
       const typo = manifest('true', '  bootMod: UEFI\n').replaceAll('node-0', 'node-2');
       assert.match(await fails(['create', '-f', '-'], typo), /unknown field "?(spec\.)?bootMod"?/);
