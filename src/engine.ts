@@ -241,7 +241,7 @@ function bootPolicy(iface: DhcpInterface, parts: MachineSide, httpPort: number, 
     return decideBoot(client, owner, status, {
       address: iface.address,
       httpBase,
-      scriptPath: (mac) => `${parts.signer.sign(scriptScope(mac), clock.now() + SCRIPT_URL_MS)}/script.ipxe`,
+      scriptPath: (mac) => parts.signer.path(scriptScope(mac), 'script.ipxe', clock.now() + SCRIPT_URL_MS),
     });
   };
 }

@@ -49,5 +49,5 @@ export function observationOf(event: DhcpEvent): Observation | undefined {
 
 /** A signed URL opens what it names: timelines are read by more people than that. */
 function withoutSignature(file: string): string {
-  return file.replace(/\/s\/[^/]+\/[^/]+\//, '/…/');
+  return file.replace(/\?.*$/, '');
 }

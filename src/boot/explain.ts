@@ -23,15 +23,25 @@ export interface Explanation {
 
 const SHOWN = 8;
 
-/** What a host is doing, in plain words. Pure: the same objects and the same time give the same words. */
-export function explain(host: BareMetalHost, progress: HostProgressStatus, nowMs: number): Explanation {
+/**
+ * What a host is doing, in plain words. Pure: the same objects and the same time give the same words.
+ * @param hintOf what to do about an error code
+ */
+export function explain(
+  host: BareMetalHost,
+  progress: HostProgressStatus,
+  nowMs: number,
+  hintOf: (code: string) => string | undefined = () => undefined,
+): Explanation {
   const { wait } = progress;
   return {
     host: keyText(keyOf(host)),
     headline: headline(host, progress, nowMs),
-    ...(wait === undefined ? {} : { waiting: waitText(wait, nowMs), next: nextText(progress, wait, nowMs) }),
+    ...(wait === undefined
+      ? idleText(host)
+      : { waiting: waitText(wait, nowMs), next: nextText(progress, wait, nowMs) }),
     ...errorOf(host),
-    check: checks(host, progress, nowMs),
+    check: checks(host, progress, nowMs, hintOf),
     lastSeen: (progress.timeline ?? [])
       .slice(-SHOWN)
       .reverse()
@@ -59,7 +69,12 @@ function headline(host: BareMetalHost, progress: HostProgressStatus, nowMs: numb
   }
   if (state === '') return `${name} has just been created; nothing was done with it yet.`;
   const { operation, step } = progress;
-  if (operation === undefined) return `${name} is ${state}, powered ${power}. Nothing is under way.`;
+  if (operation === undefined) {
+    const knownPower = host.status?.provisioning.ID === '' ? '' : `, powered ${power}`;
+    if (host.status?.operationalStatus === 'error') return `${name} is ${state}${knownPower}, and in error.`;
+    const idle = pendingText(host) === undefined ? ' Nothing is under way.' : '';
+    return `${name} is ${state}${knownPower}.${idle}`;
+  }
   const since = age(nowMs - Date.parse(operation.startedAt));
   return `${name} is ${state} (for ${since}): ${step ?? operation.step}${figuresText(progress)}.`;
 }
@@ -100,8 +115,57 @@ function errorOf(host: BareMetalHost): { error?: string } {
   return { error: `${host.status?.errorType ?? 'error'}${times}: ${message}` };
 }
 
-function checks(host: BareMetalHost, progress: HostProgressStatus, nowMs: number): string[] {
-  const out: string[] = [];
+/** Errors after which nothing is tried before somebody edits something. */
+const UNTIL_EDITED = new Set([
+  'BMC_ADDRESS_INVALID',
+  'BMC_SCHEME_UNKNOWN',
+  'BMC_SCHEME_REMOVED',
+  'BMC_REDFISH_UNSUPPORTED',
+  'HOST_BMC_DETAILS_MISSING',
+  'HOST_BOOT_MAC_INVALID',
+  'HOST_BOOT_MAC_MISSING',
+  'HOST_CONFIG_INVALID',
+  'HOST_CREDENTIALS_INVALID',
+  'HOST_DEPLOY_UNSUPPORTED',
+  'HOST_IMAGE_INVALID',
+  'HOST_RETRIES_EXHAUSTED',
+]);
+
+/** The code at the end of a recorded failure. */
+function codeOf(message: string): string {
+  return /\(([A-Z][A-Z0-9_]+)\)$/.exec(message)?.[1] ?? /^([A-Z][A-Z0-9]*_[A-Z0-9_]+):/.exec(message)?.[1] ?? '';
+}
+
+/** What a host without work under way waits for: a Secret, an edit, the end of its backoff. */
+function idleText(host: BareMetalHost): { waiting?: string; next?: string } {
+  const pending = pendingText(host);
+  if (pending !== undefined)
+    return { waiting: `Waiting: ${pending}`, next: 'It goes on by itself when that is there.' };
+  const { errorType, errorMessage = '' } = host.status ?? {};
+  if (errorType === undefined) return {};
+  if (UNTIL_EDITED.has(codeOf(errorMessage))) {
+    return { next: 'It is tried again as soon as the host or its Secret is edited.' };
+  }
+  if (codeOf(errorMessage) === 'HOST_SECRET_MISSING') return { next: 'It goes on by itself when the Secret is there.' };
+  return {
+    next: 'It is tried again by itself after a pause that doubles with every failure, and at once after an edit of the host or its Secret.',
+  };
+}
+
+/** What the lifecycle says it cannot go on without. */
+function pendingText(host: BareMetalHost): string | undefined {
+  const condition = host.status?.conditions?.find((c) => c.type === 'Progressing');
+  return condition?.message.endsWith('(HOST_CONFIG_PENDING)') === true ? condition.message : undefined;
+}
+
+function checks(
+  host: BareMetalHost,
+  progress: HostProgressStatus,
+  nowMs: number,
+  hintOf: (code: string) => string | undefined,
+): string[] {
+  const hint = hintOf(codeOf(host.status?.errorMessage ?? ''));
+  const out: string[] = hint === undefined ? [] : [hint];
   if (progress.ramdiskBoot?.step === 'wait-agent') out.push(diagnoseBoot(progress, bootMacOf(host), nowMs));
   else if (progress.wait?.check !== undefined) out.push(progress.wait.check);
   const foreign = progress.timeline?.findLast((e) => e.kind === 'dhcp-foreign');

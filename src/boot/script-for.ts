@@ -41,7 +41,7 @@ export function scriptFor(
 ): BootScript {
   const name = keyText(keyOf(host));
   const expires = server.nowMs + URL_MS;
-  const scriptUrl = `${server.httpBase}${server.signer.sign(scriptScope(mac), expires)}/script.ipxe`;
+  const scriptUrl = server.httpBase + server.signer.path(scriptScope(mac), 'script.ipxe', expires);
   const intent = status.boot?.intent ?? 'none';
   if (intent === 'disk') {
     return { kind: 'disk', host: name, loaderBase: server.diskLoader ? `${server.httpBase}/loader` : undefined };
@@ -51,13 +51,13 @@ export function scriptFor(
   if (status.agent?.attempt === attempt) {
     return { kind: 'wait', host: name, reason: 'its agent has registered already', scriptUrl };
   }
-  const files = server.httpBase + server.signer.sign('ramdisk', expires);
+  const fileUrl = (file: string) => server.httpBase + server.signer.path('ramdisk', file, expires);
   return {
     kind: 'ramdisk',
     host: name,
     attempt,
-    kernelUrl: `${files}/vmlinuz`,
-    ramdiskUrl: `${files}/ramdisk.zst`,
+    kernelUrl: fileUrl('vmlinuz'),
+    ramdiskUrl: fileUrl('ramdisk.zst'),
     scriptUrl,
     agentServer: server.agentServer,
     fingerprint: server.fingerprint,

@@ -110,8 +110,9 @@ async function write(run: Run): Promise<StepResult> {
   const { doors, status } = run;
   const { disk, image } = status;
   if (disk === undefined || image === undefined) return startOver('the disk or the image is not known');
-  const path = doors.signer.sign(`image/${image.manifestDigest}`, run.now + doors.limits.imageUrlMs);
-  const base = doors.httpBase(status) + path;
+  const expires = run.now + doors.limits.imageUrlMs;
+  const url = (file: string) =>
+    doors.httpBase(status) + doors.signer.path(`image/${image.manifestDigest}`, file, expires);
   const timeoutMs = doors.limits.writeMs + (image.diskBytes / doors.limits.writeBytesPerSecond) * 1000;
   const outcome = await runTask(
     run,
@@ -119,9 +120,9 @@ async function write(run: Run): Promise<StepResult> {
       kind: 'write',
       write: {
         target: disk,
-        manifestUrl: `${base}/manifest`,
+        manifestUrl: url('manifest'),
         manifestDigest: image.manifestDigest,
-        framesUrl: `${base}/frames/{index}`,
+        framesUrl: url('frames/{index}'),
       },
     },
     timeoutMs,

@@ -6,7 +6,7 @@ import type { ProgressBook } from '../boot/progress-book.ts';
 import { type ScriptServer, scriptFor, scriptScope } from '../boot/script-for.ts';
 import { renderScript } from '../boot/scripts.ts';
 import type { Timeline } from '../boot/timeline.ts';
-import type { UrlSigner } from '../boot/url-signing.ts';
+import type { SignedQuery, UrlSigner } from '../boot/url-signing.ts';
 import { type Clock, kubeTime } from '../core/clock.ts';
 import type { ImageManifest } from '../image/manifest-types.ts';
 import type { Astray } from '../provisioner/astray.ts';
@@ -43,14 +43,13 @@ export interface BootHttpDoors {
 const REBOOTED_MS = 12_000;
 
 interface Signed {
-  Params: { expiry: string; signature: string };
+  Querystring: SignedQuery;
 }
 
 /** Routes for machines that run none of our code yet. Everything is signed, but for loaders, which are public programs. */
 export function bootRoutes(app: FastifyInstance, doors: BootHttpDoors): void {
   const { signer, clock, files, bytes } = doors;
-  const verify = (request: FastifyRequest<Signed>, scope: string) =>
-    signer.verify(request.params.expiry, request.params.signature, scope, clock.now());
+  const verify = (request: { query: SignedQuery }, scope: string) => signer.verify(request.query, scope, clock.now());
 
   app.get<{ Params: { name: string } }>('/loader/:name', async (request, reply) => {
     const path = files.loader(request.params.name);
@@ -59,18 +58,15 @@ export function bootRoutes(app: FastifyInstance, doors: BootHttpDoors): void {
     return sendFile(request, reply, path);
   });
 
-  app.get<Signed & { Params: { mac: string } }>(
-    '/s/:expiry/:signature/boot/:mac/script.ipxe',
-    async (request, reply) => {
-      const text = request.params.mac;
-      if (!isMac(text)) throw bootErrors.make('BOOT_URL_INVALID', 'not a MAC address');
-      const mac = normalizeMac(text);
-      verify(request, scriptScope(mac));
-      return reply.type('text/plain').send(await script(doors, request, mac));
-    },
-  );
+  app.get<Signed & { Params: { mac: string } }>('/boot/:mac/script.ipxe', async (request, reply) => {
+    const text = request.params.mac;
+    if (!isMac(text)) throw bootErrors.make('BOOT_URL_INVALID', 'not a MAC address');
+    const mac = normalizeMac(text);
+    verify(request, scriptScope(mac));
+    return reply.type('text/plain').send(await script(doors, request, mac));
+  });
 
-  app.get<Signed & { Params: { file: string } }>('/s/:expiry/:signature/ramdisk/:file', async (request, reply) => {
+  app.get<Signed & { Params: { file: string } }>('/ramdisk/:file', async (request, reply) => {
     verify(request, 'ramdisk');
     const { file } = request.params;
     if (file !== 'vmlinuz' && file !== 'ramdisk.zst') return reply.code(404).send('no such file\n');
@@ -79,17 +75,14 @@ export function bootRoutes(app: FastifyInstance, doors: BootHttpDoors): void {
     return bytes.count('ramdisk', await sendFile(request, reply, kernel ? files.kernel : files.ramdisk));
   });
 
-  app.get<Signed & { Params: { digest: string } }>(
-    '/s/:expiry/:signature/image/:digest/manifest',
-    async (request, reply) => {
-      const { digest } = request.params;
-      verify(request, `image/${digest}`);
-      return sendManifest(reply, await doors.images.manifest(digest));
-    },
-  );
+  app.get<Signed & { Params: { digest: string } }>('/image/:digest/manifest', async (request, reply) => {
+    const { digest } = request.params;
+    verify(request, `image/${digest}`);
+    return sendManifest(reply, await doors.images.manifest(digest));
+  });
 
   app.get<Signed & { Params: { digest: string; index: string } }>(
-    '/s/:expiry/:signature/image/:digest/frames/:index',
+    '/image/:digest/frames/:index',
     async (request, reply) => {
       const { digest, index } = request.params;
       verify(request, `image/${digest}`);

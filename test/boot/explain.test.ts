@@ -160,12 +160,12 @@ describe('timeline', () => {
       client: { ...client, vendorClass: undefined, uuid: undefined, hostname: undefined },
       answer: 'OFFER',
       address: '10.0.0.5',
-      file: 'http://10.0.0.1:8080/s/abc/SIGNATURE/boot/x/script.ipxe',
+      file: 'http://10.0.0.1:8080/boot/x/script.ipxe?expires=a&sig=SIGNATURE',
       to: '',
       reason: '',
     } as const;
     const text = observationOf({ ...event, client: { ...event.client, stage: 'ipxe', userClass: [] } })?.text ?? '';
-    assert.match(text, /OFFER 10\.0\.0\.5, boot file http:\/\/10\.0\.0\.1:8080\/…\/boot/);
+    assert.match(text, /OFFER 10\.0\.0\.5, boot file http:\/\/10\.0\.0\.1:8080\/boot\/x\/script\.ipxe$/);
     assert.doesNotMatch(text, /SIGNATURE/);
   });
 });

@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { bootErrors } from '../../src/boot/errors.ts';
 import { AgentTokens, sessionKeyHost } from '../../src/boot/tokens.ts';
+import { redactText } from '../../src/core/log.ts';
 import { UrlSigner } from '../../src/boot/url-signing.ts';
 
 const SECRET = new Uint8Array(32).fill(7);
@@ -12,33 +13,35 @@ const MAC = '52:54:00:00:00:01';
 
 describe('boot: signed URLs', () => {
   const signer = new UrlSigner(SECRET);
-  const parts = (path: string) => path.split('/').slice(2, 4) as [string, string];
+  const query = (path: string) => Object.fromEntries(new URL(path, 'http://s').searchParams);
 
   it('are an HMAC-SHA-256 over expiry and scope', () => {
-    const [expiry, signature] = parts(signer.sign('ramdisk', 1_800_000_000_000));
-    assert.equal(expiry, (1_800_000_000).toString(36));
-    const mac = createHmac('sha256', Buffer.alloc(32, 7)).update(`url|${expiry}|ramdisk`).digest('base64url');
-    assert.equal(signature, mac.slice(0, 24));
+    const path = signer.path('ramdisk', 'vmlinuz', 1_800_000_000_000);
+    const expires = (1_800_000_000).toString(36);
+    const mac = createHmac('sha256', Buffer.alloc(32, 7)).update(`url|${expires}|ramdisk`).digest('base64url');
+    assert.equal(path, `/ramdisk/vmlinuz?expires=${expires}&sig=${mac.slice(0, 24)}`);
+    assert.equal(redactText(path), `/ramdisk/vmlinuz?expires=${expires}&sig=[redacted]`);
   });
 
   it('open their scope until they expire, and nothing else', () => {
-    const [expiry, signature] = parts(signer.sign('image/sha256:aa', 10_000));
-    signer.verify(expiry, signature, 'image/sha256:aa', 10_000);
+    const scope = 'image/sha256:aa';
+    const good = query(signer.path(scope, 'manifest', 10_000));
+    signer.verify(good, scope, 10_000);
     const refused = (code: 'BOOT_URL_INVALID' | 'BOOT_URL_EXPIRED', check: () => void) =>
       assert.throws(check, (e) => bootErrors.is(e, code));
-    refused('BOOT_URL_EXPIRED', () => signer.verify(expiry, signature, 'image/sha256:aa', 10_001));
-    refused('BOOT_URL_INVALID', () => signer.verify(expiry, signature, 'image/sha256:ab', 0));
-    refused('BOOT_URL_INVALID', () => signer.verify('zzzzzz', signature, 'image/sha256:aa', 0));
-    refused('BOOT_URL_INVALID', () =>
-      new UrlSigner(new Uint8Array(32)).verify(expiry, signature, 'image/sha256:aa', 0),
-    );
+    refused('BOOT_URL_EXPIRED', () => signer.verify(good, scope, 10_001));
+    refused('BOOT_URL_INVALID', () => signer.verify(good, 'image/sha256:ab', 0));
+    refused('BOOT_URL_INVALID', () => signer.verify({ ...good, expires: 'zzzzzz' }, scope, 0));
+    refused('BOOT_URL_INVALID', () => signer.verify({ ...good, sig: [good['sig'], good['sig']] }, scope, 0));
+    refused('BOOT_URL_INVALID', () => signer.verify({}, scope, 0));
+    refused('BOOT_URL_INVALID', () => new UrlSigner(new Uint8Array(32)).verify(good, scope, 0));
   });
 
   it('refuse every changed signature', () => {
-    const [expiry, signature] = parts(signer.sign('ramdisk', 10_000));
+    const good = query(signer.path('ramdisk', 'vmlinuz', 10_000));
     fc.assert(
-      fc.property(fc.string({ maxLength: 40 }), (other) => {
-        if (other !== signature) assert.throws(() => signer.verify(expiry, other, 'ramdisk', 0));
+      fc.property(fc.string({ maxLength: 40 }), (sig) => {
+        if (sig !== good['sig']) assert.throws(() => signer.verify({ ...good, sig }, 'ramdisk', 0));
       }),
     );
   });

@@ -14,12 +14,12 @@ import { scriptScope } from '../../src/boot/script-for.ts';
 import { UrlSigner } from '../../src/boot/url-signing.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { exec } from '../../src/core/exec.ts';
-import { memoryLogger, silentLogger, type LogLine } from '../../src/core/log.ts';
+import { memoryLogger, type LogLine } from '../../src/core/log.ts';
 import type { Engine } from '../../src/engine.ts';
-import type { Chassis } from '../../src/ipmi/chassis.ts';
-import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
+import type { IpmiServer } from '../../src/ipmi/server.ts';
 import { runOperator } from '../../src/operator.ts';
 import { request } from '../support/sim-agent.ts';
+import { startSimBmc } from '../support/sim-bmc.ts';
 import { SimMachine } from '../support/sim-machine.ts';
 import { type Testbed, freePort, startTestbed } from '../support/testbed.ts';
 
@@ -27,28 +27,6 @@ const CRDS = path.resolve(import.meta.dirname, '../../crds');
 const NS = 'ingot-system';
 const MAC = '52:54:00:12:00:01';
 const PASSWORD = 'correct horse';
-
-/** The simulated machine as the server side of IPMI wants it. */
-function chassisOf(machine: SimMachine): Chassis {
-  let device: 'none' | 'pxe' | 'disk' = 'none';
-  return {
-    powerState: () => machine.powerState(),
-    async control(action) {
-      const actions = { 'power-up': 'on', 'power-cycle': 'cycle', 'hard-reset': 'reset' } as const;
-      await machine.setPower(action in actions ? actions[action as keyof typeof actions] : 'off');
-    },
-    bootFlags: () =>
-      Promise.resolve({ valid: true, persistent: machine.override.persistence === 'persistent', efi: true, device }),
-    async setBootFlags(flags) {
-      device = flags.device === 'pxe' || flags.device === 'disk' ? flags.device : 'none';
-      await machine.setBootOverride({
-        device,
-        persistence: flags.persistent ? 'persistent' : 'once',
-        firmware: flags.efi ? 'uefi' : 'legacy',
-      });
-    },
-  };
-}
 
 suite('operator on a real kube-apiserver', { timeout: 240_000 }, () => {
   let bed: Testbed;
@@ -110,8 +88,8 @@ suite('operator on a real kube-apiserver', { timeout: 240_000 }, () => {
   async function netboot(mac: string): Promise<string | undefined> {
     const key = await kubectl('-n', NS, 'get', 'secret', 'ingot-operator', '-o', 'jsonpath={.data.secret\\.key}');
     const signer = new UrlSigner(Buffer.from(key, 'base64'));
-    const signed = signer.sign(scriptScope(mac), Date.now() + 60_000);
-    return (await request('GET', `http://127.0.0.1:${operator?.engine.httpPort}${signed}/script.ipxe`)).body;
+    const signed = signer.path(scriptScope(mac), 'script.ipxe', Date.now() + 60_000);
+    return (await request('GET', `http://127.0.0.1:${operator?.engine.httpPort}${signed}`)).body;
   }
 
   before(async () => {
@@ -129,17 +107,7 @@ suite('operator on a real kube-apiserver', { timeout: 240_000 }, () => {
       rotational: false,
     };
     machine = new SimMachine({ mac: MAC, uuid: randomUUID(), firmware: 'uefi', disks: [disk] }, netboot);
-    bmc = await startIpmiServer({
-      address: '127.0.0.1',
-      port: 0,
-      users: [{ name: 'admin', password: PASSWORD, privilege: 'administrator' }],
-      guid: randomBytes(16),
-      chassis: chassisOf(machine),
-      deviceId: { deviceId: 0x20, manufacturerId: 0, productId: 1, firmwareVersion: '1.00' },
-      clock: systemClock,
-      random: Math.random,
-      log: silentLogger,
-    });
+    bmc = await startSimBmc(machine, PASSWORD);
     ports.http = await freePort();
     ports.agent = await freePort();
     bed = await startTestbed();

@@ -35,25 +35,24 @@ describe('server: HTTP for machines', () => {
   });
 
   it('gives the ramdisk, whole and in ranges, only by a signature that holds', async () => {
-    const path = `${engine.signer.sign('ramdisk', soon())}/ramdisk.zst`;
+    const path = engine.signer.path('ramdisk', 'ramdisk.zst', soon());
     assert.deepEqual(await request('GET', url(path)), { status: 200, body: 'content of ramdisk.zst' });
     assert.deepEqual(await request('GET', url(path), { range: 'bytes=11-17' }), { status: 206, body: 'ramdisk' });
     assert.equal((await request('GET', url(path), { range: 'bytes=100-' })).status, 416);
     assert.deepEqual(await request('HEAD', url(path)), { status: 200, body: '' });
+    assert.equal((await request('GET', url(engine.signer.path('ramdisk', 'vmlinuz', Date.now() - 5000)))).status, 410);
     assert.equal(
-      (await request('GET', url(`${engine.signer.sign('ramdisk', Date.now() - 5000)}/vmlinuz`))).status,
-      410,
-    );
-    assert.equal(
-      (await request('GET', url(`${engine.signer.sign('boot/x', soon()).replace('boot/x', 'ramdisk')}/vmlinuz`)))
-        .status,
+      (await request('GET', url(engine.signer.path('boot/x', 'vmlinuz', soon()).replace('boot/x', 'ramdisk')))).status,
       403,
     );
-    assert.equal((await request('GET', url('/s/zzzzzz/AAAAAAAAAAAAAAAAAAAAAAAA/ramdisk/vmlinuz'))).status, 403);
+    assert.equal(
+      (await request('GET', url('/ramdisk/vmlinuz?expires=zzzzzz&sig=AAAAAAAAAAAAAAAAAAAAAAAA'))).status,
+      403,
+    );
   });
 
   it('gives a machine its script with a token, and to nobody else', async () => {
-    const script = `${engine.signer.sign(scriptScope(MAC), soon())}/script.ipxe`;
+    const script = engine.signer.path(scriptScope(MAC), 'script.ipxe', soon());
     const { status, body } = await request('GET', url(script));
     assert.equal(status, 200);
     assert.match(body, /^#!ipxe\n/);
@@ -64,12 +63,12 @@ describe('server: HTTP for machines', () => {
   });
 
   it('gives frames of the image that was signed for', async () => {
-    const base = engine.signer.sign(`image/${DIGEST}`, soon());
-    assert.equal((await request('GET', url(`${base}/frames/1`))).body, '\x01\x02\x03');
-    assert.equal((await request('GET', url(`${base}/frames/7`))).status, 404);
-    assert.equal((await request('GET', url(`${base}/frames/-1`))).status, 404);
-    assert.equal(JSON.parse((await request('GET', url(`${base}/manifest`))).body).digest, DIGEST);
-    assert.equal((await request('GET', url(`${base.replace(DIGEST, 'sha256:bb')}/frames/1`))).status, 403);
+    const path = (file: string) => engine.signer.path(`image/${DIGEST}`, file, soon());
+    assert.equal((await request('GET', url(path('frames/1')))).body, '\x01\x02\x03');
+    assert.equal((await request('GET', url(path('frames/7')))).status, 404);
+    assert.equal((await request('GET', url(path('frames/-1')))).status, 404);
+    assert.equal(JSON.parse((await request('GET', url(path('manifest')))).body).digest, DIGEST);
+    assert.equal((await request('GET', url(path('frames/1').replace(DIGEST, 'sha256:bb')))).status, 403);
   });
 
   it('takes what an agent sends only in bounds', async () => {

@@ -247,7 +247,7 @@ async function netboot(book: ProgressBook, signer: UrlSigner, mac: string, port:
   const answer = decideBoot(client, book.hosts.byMac(mac), book.status(KEY), {
     address: parseIpv4('127.0.0.1'),
     httpBase,
-    scriptPath: (m) => `${signer.sign(scriptScope(m), Date.now() + 60_000)}/script.ipxe`,
+    scriptPath: (m) => signer.path(scriptScope(m), 'script.ipxe', Date.now() + 60_000),
   });
   if (answer.kind !== 'boot') return undefined;
   const reply = await request('GET', answer.file);
