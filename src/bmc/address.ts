@@ -35,7 +35,7 @@ const BARE = /^(?:[^/:?#@[\]]+|\[[^\]]*\])(?::\d+)?$/;
  */
 export function parseBmcAddress(address: string): BmcAddress {
   const text = address.trim();
-  if (text === '') throw bmcErrors.make('BMC_ADDRESS_INVALID', 'the BMC address is empty');
+  if (text === '') throw bmcErrors.make('BMC_ADDRESS_INVALID', 'spec.bmc.address is empty');
   const bare = bareHost(text);
   const [, written = 'ipmi', authority = '', path = '', query = ''] = bare ?? URL_PARTS.exec(text) ?? [];
   const { scheme, transport, spec } = schemeOf(written.toLowerCase(), clean(text));
@@ -72,7 +72,10 @@ function schemeOf(written: string, text: string): SchemeParts {
   const [scheme = '', suffix, ...more] = written.split('+');
   const removed = REMOVED_SCHEMES.get(scheme);
   if (removed !== undefined) {
-    throw bmcErrors.make('BMC_SCHEME_REMOVED', `BMC address ${text}: the driver ${removed} no longer exists in Metal3`);
+    throw bmcErrors.make(
+      'BMC_SCHEME_REMOVED',
+      `spec.bmc.address ${text}: the driver ${removed} no longer exists in Metal3`,
+    );
   }
   const spec = Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined;
   const suffixFits = suffix === undefined || (spec?.driver === 'redfish' && /^https?$/.test(suffix));
@@ -80,7 +83,7 @@ function schemeOf(written: string, text: string): SchemeParts {
     const known = Object.keys(SCHEMES).join(', ');
     throw bmcErrors.make(
       'BMC_SCHEME_UNKNOWN',
-      `BMC address ${text}: unknown BMC type "${written}"; known are ${known}`,
+      `spec.bmc.address ${text}: unknown BMC type "${written}"; known are ${known}`,
     );
   }
   if (spec.driver === 'ipmi') return { scheme, transport: undefined, spec };
@@ -88,7 +91,7 @@ function schemeOf(written: string, text: string): SchemeParts {
 }
 
 function hostOf(authority: string, text: string): { host: string; port: number | undefined } {
-  const invalid = (why: string) => bmcErrors.make('BMC_ADDRESS_INVALID', `BMC address ${text}: ${why}`);
+  const invalid = (why: string) => bmcErrors.make('BMC_ADDRESS_INVALID', `spec.bmc.address ${text}: ${why}`);
   if (isIP(authority) === 6) throw invalid('an IPv6 address needs brackets');
   const parts = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(authority);
   if (parts === null) throw invalid(`"${authority}" is not host[:port]`);

@@ -35,7 +35,10 @@ export interface OpenBmcOptions {
 export function openBmc(options: OpenBmcOptions): Bmc {
   const address = parseBmcAddress(options.address);
   if (address.driver === 'redfish') {
-    throw bmcErrors.make('BMC_REDFISH_UNSUPPORTED', `BMC address ${address.text}: Redfish is not supported yet`);
+    throw bmcErrors.make(
+      'BMC_REDFISH_UNSUPPORTED',
+      `spec.bmc.address ${address.text}: this release does not speak Redfish yet, only IPMI (ipmi://HOST)`,
+    );
   }
   const { username, password } = options.credentials;
   if (Buffer.byteLength(username) > MAX_IPMI_NAME) {
@@ -76,7 +79,7 @@ function privilegeOf(address: BmcAddress): number {
   const level = Object.entries(Privilege).find(([n]) => n === name)?.[1];
   if (level === undefined) {
     const known = Object.keys(Privilege).join(', ').toUpperCase();
-    throw bmcErrors.make('BMC_ADDRESS_INVALID', `BMC address ${address.text}: privilegelevel is none of ${known}`);
+    throw bmcErrors.make('BMC_ADDRESS_INVALID', `spec.bmc.address ${address.text}: privilegelevel is none of ${known}`);
   }
   return level;
 }

@@ -5,6 +5,8 @@ import { explain, explanationText } from '../boot/explain.ts';
 import { systemClock } from '../core/clock.ts';
 import { cliErrors, getObject, readAccess } from './api-client.ts';
 import { fail } from './fail.ts';
+import { hintOf } from './hints.ts';
+import { hostName } from './host-name.ts';
 import { DEFAULT_DATA_DIR } from './up.ts';
 
 interface Options {
@@ -19,7 +21,7 @@ interface Options {
 export function explainCommand(): Command {
   return new Command('explain')
     .description('Say in plain words what a host is doing, what it waits for and until when, and what to check.')
-    .argument('<host>', 'name of the BareMetalHost')
+    .argument('<host>', 'name of the BareMetalHost, or NAMESPACE/NAME')
     .option('-n, --namespace <name>', 'its namespace (default: the kubeconfig’s)')
     .option('--kubeconfig <file>', 'default: KUBECONFIG, then the data folder’s')
     .addOption(new Option('--data <dir>', 'data folder of ingot up').default(DEFAULT_DATA_DIR))
@@ -28,10 +30,10 @@ export function explainCommand(): Command {
     .action(run);
 }
 
-async function run(name: string, options: Options): Promise<void> {
+async function run(text: string, options: Options): Promise<void> {
   try {
     const access = await readAccess(options.kubeconfig, options.data);
-    const namespace = options.namespace ?? access.namespace;
+    const { namespace, name } = hostName(text, options.namespace ?? access.namespace);
     const where = `namespaces/${encodeURIComponent(namespace)}`;
     const id = encodeURIComponent(name);
     const host = (await getObject(
@@ -55,7 +57,7 @@ async function run(name: string, options: Options): Promise<void> {
 
 function print(host: BareMetalHost, progress: Partial<HostProgress>, options: Options): void {
   const status = progress.status ?? {};
-  const explanation = explain(host, status, systemClock.now());
+  const explanation = explain(host, status, systemClock.now(), hintOf);
   const timeline = options.timeline === true ? (status.timeline ?? []) : undefined;
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify({ ...explanation, ...(timeline === undefined ? {} : { timeline }) })}\n`);

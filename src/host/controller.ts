@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { ENVIRONMENT_LABEL, ENVIRONMENT_VALUE } from '../api/annotations.ts';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
+import type { Secret } from '../api/core-types.ts';
 import { type ObjectKey, keyOf, keyText } from '../api/meta.ts';
 import { BARE_METAL_HOST, SECRET } from '../api/resources.ts';
 import type { Clock } from '../core/clock.ts';
@@ -119,9 +121,13 @@ function wishOf(host: BareMetalHost): string {
   return JSON.stringify([uid, generation, finalizers, sorted, deletionTimestamp]);
 }
 
-/** Queues the hosts that use a Secret which appeared or changed. Only claimed ones carry the label; others are polled. */
+/**
+ * Queues the hosts that use a Secret which appeared or whose contents changed. Only claimed ones carry the label; others
+ * are polled. Claims are written into the Secret too: if they woke hosts, each new user of a shared Secret would make all
+ * the others try again what has just failed, and none would keep its backoff.
+ */
 async function watchSecrets(store: Store, index: HostIndex, queue: WorkQueue, signal: AbortSignal): Promise<void> {
-  const versions = new Map<string, string>();
+  const contents = new Map<string, string>();
   let synced = false;
   const labels = { [ENVIRONMENT_LABEL]: ENVIRONMENT_VALUE };
   for await (const event of store.watch(SECRET, { signal, labels })) {
@@ -131,11 +137,25 @@ async function watchSecrets(store: Store, index: HostIndex, queue: WorkQueue, si
     }
     const { metadata } = event.object;
     const key = keyText(keyOf(event.object));
-    const version = event.type === 'deleted' ? 'deleted' : (metadata.resourceVersion ?? '');
-    const known = versions.get(key);
-    if (event.type === 'deleted') versions.delete(key);
-    else versions.set(key, version);
-    if (!synced || known === version) continue;
-    for (const host of index.usersOfSecret(metadata.namespace ?? '', metadata.name)) queue.add(keyText(host));
+    const content = contentOf(event);
+    const known = contents.get(key);
+    if (event.type === 'deleted') contents.delete(key);
+    else contents.set(key, content);
+    if (!synced || known === content) continue;
+    // A host that owns it when it is first seen has read it already: the label that shows it here is that host's own.
+    const owners = new Set(known === undefined ? metadata.ownerReferences?.map((o) => o.uid) : []);
+    for (const user of index.usersOfSecret(metadata.namespace ?? '', metadata.name)) {
+      if (!owners.has(user.uid)) queue.add(keyText(user.key));
+    }
   }
+}
+
+/** What a host reads of a Secret, as a digest: nothing secret is kept. A Secret on its way out is another one. */
+function contentOf({ type, object }: { type: string; object: Secret }): string {
+  if (type === 'deleted') return 'deleted';
+  const { uid, deletionTimestamp } = object.metadata;
+  const data = Object.entries(object.data ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return createHash('sha256')
+    .update(JSON.stringify([uid, deletionTimestamp, data]))
+    .digest('base64');
 }

@@ -42,10 +42,10 @@ export class HostIndex {
   }
 
   /** Every host of the namespace that names this Secret anywhere in its spec. */
-  usersOfSecret(namespace: string, name: string): ObjectKey[] {
+  usersOfSecret(namespace: string, name: string): { key: ObjectKey; uid: string }[] {
     return [...this.#entries.values()]
       .filter((e) => e.key.namespace === namespace && e.secrets.includes(name))
-      .map((e) => e.key);
+      .map(({ key, uid }) => ({ key, uid }));
   }
 
   /**

@@ -62,7 +62,7 @@ function fail(code: Parameters<typeof ipmiErrors.make>[0], message: string, seen
 
 function proofText(step: 'rakp2' | 'rakp4'): string {
   return step === 'rakp2'
-    ? 'wrong password: the key exchange code of the BMC does not fit it'
+    ? 'wrong password, or not the one of this user (the key exchange code of the BMC does not fit it)'
     : 'the BMC took the password but its session key differs: a BMC key (K_g) is probably set on it';
 }
 
@@ -129,8 +129,10 @@ function afterRefusal(plan: LoginPlan, status: number): PlanStep {
     if (plan.setbacks + 1 < MAX_SETBACKS) return retryLater(plan, 0);
     return fail('IPMI_BUSY', `the BMC keeps losing the session while it is opened: ${statusText(status)}`, { status });
   }
-  const as = `as ${privilegeName(plan.privilege)}`;
-  return fail('IPMI_AUTH_FAILED', `the BMC refuses the login ${as}: ${statusText(status)}`, { status });
+  const at = `at privilege level ${privilegeName(plan.privilege)}`;
+  const unknown = status === RakpStatus.unauthorizedName ? 'the BMC does not know this user name' : '';
+  const message = `${unknown === '' ? 'the BMC refuses the login' : unknown} ${at}: ${statusText(status)}`;
+  return fail('IPMI_AUTH_FAILED', message, { status });
 }
 
 /** Refusals that a lower privilege may cure. An unknown name is one on BMCs that look up name and role together. */

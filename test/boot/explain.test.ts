@@ -103,6 +103,31 @@ describe('explain', () => {
     assert.match(text, /10\.0\.0\.9.*--proxy-dhcp/);
   });
 
+  it('says what to do about an error and whether it is tried again by itself', () => {
+    const failed = (message: string) =>
+      explainText({
+        ...HOST.status,
+        operationalStatus: 'error',
+        errorType: 'registration error',
+        errorMessage: message,
+      });
+    const explainText = (status: unknown) =>
+      explanationText(explain({ ...HOST, status: status as never }, {}, NOW, (code) => `hint of ${code}`));
+    const retried = failed('no answer (BMC_UNREACHABLE)');
+    assert.match(retried, /^lab\/node-0 is inspecting, powered on, and in error\.$/m);
+    assert.match(retried, /Check: hint of BMC_UNREACHABLE/);
+    assert.match(retried, /tried again by itself after a pause/);
+    assert.match(failed('spec.bmc.address x: no (BMC_SCHEME_UNKNOWN)'), /as soon as the host or its Secret is edited/);
+  });
+
+  it('says which Secret an available host waits for', () => {
+    const message = 'Secret ud (spec.userData) does not exist (HOST_CONFIG_PENDING)';
+    const conditions = [{ type: 'Progressing', status: 'False', reason: 'NotProgressing', message }];
+    const host = { ...HOST, status: { ...HOST.status, provisioning: { state: 'available', ID: 'x' }, conditions } };
+    const text = explanationText(explain(host as never, {}, NOW));
+    assert.match(text, /is available, powered on\.\nWaiting: Secret ud \(spec\.userData\) does not exist/);
+  });
+
   it('explains hosts of which nothing is known', () => {
     const bare: BareMetalHost = { ...HOST, status: undefined } as never;
     assert.match(explain(bare, {}, NOW).headline, /has just been created/);

@@ -95,6 +95,25 @@ suite('host controller', () => {
     await controller.done;
   });
 
+  test('claiming a Secret, also by another host that shares it, is no reason to try again; its contents are', async () => {
+    const b = bench();
+    await b.add('node', MAC);
+    b.provisioner.failAlways('register', 'refused');
+    const controller = b.start();
+    await b.clock.advance(5_000);
+    const tries = () => b.provisioner.of('register').length;
+    assert.equal(tries(), 1);
+    const secret = { namespace: 'lab', name: 'node-bmc' };
+    await b.store.patch(SECRET, secret, { metadata: { annotations: { claimed: 'by another' } } });
+    await b.clock.advance(5_000);
+    assert.equal(tries(), 1);
+    await b.store.patch(SECRET, secret, { stringData: { password: 'other' } });
+    await b.clock.advance(5_000);
+    assert.equal(tries(), 2);
+    b.stop.abort();
+    await controller.done;
+  });
+
   test('power is looked at every 60 s', async () => {
     const b = bench();
     await b.add('node', MAC);
