@@ -29,6 +29,12 @@ export class Display {
     this.#draw();
   }
 
+  /** Takes the live block away for good: what is printed from now on, by anybody, stays. */
+  settle(): void {
+    this.#clear();
+    this.#live.clear();
+  }
+
   get tty(): boolean {
     return this.#out.isTTY === true;
   }
@@ -40,7 +46,8 @@ export class Display {
 
   #draw(): void {
     if (this.#out.isTTY !== true) return;
-    const width = (this.#out.columns ?? 80) - 1;
+    // Some terminals do not say how wide they are: 0.
+    const width = (this.#out.columns || 80) - 1;
     for (const [name, text] of this.#live) this.#out.write(`  ${name}: ${text}`.slice(0, width) + '\n');
     this.#drawn = this.#live.size;
   }

@@ -5,7 +5,7 @@ import { assertUndisturbed, consoleTails, deprovision, enrol, enrolExisting, pow
 import { Display } from './display.ts';
 import { type DemoOptions, HELP, parseOptions } from './options.ts';
 import { type Report, phaseSeconds, report, summary } from './report.ts';
-import { type Stage, build, setStage } from './stage.ts';
+import { type Stage, build, setStage, stageDir } from './stage.ts';
 
 const parsed = parseOptions(process.argv.slice(2));
 if (parsed.kind === 'help') process.stdout.write(HELP);
@@ -34,14 +34,15 @@ async function run(options: DemoOptions): Promise<number> {
     if (!stop.signal.aborted) await explainFailure(stage, display, why);
   }
   result.seconds = round((performance.now() - started) / 1000);
+  display.settle();
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else process.stdout.write(summary(result));
   if (options.keep && stage !== undefined && !stop.signal.aborted) await keep(stage, stop.signal);
-  const dir = stage?.dir;
+  const dir = stageDir(options);
   display.say('taking the lab down');
   for (const closer of closers.toReversed()) await closer().catch((error) => display.say(errorText(error)));
-  if (result.result === 'ok' && dir !== undefined) await rm(dir, { recursive: true, force: true });
-  else if (dir !== undefined) display.say(`consoles and logs are in ${dir}`);
+  if (result.result === 'ok') await rm(dir, { recursive: true, force: true });
+  else display.say(`consoles and logs are in ${dir}`);
   return result.result === 'ok' ? 0 : 1;
 }
 

@@ -61,6 +61,11 @@ export async function build(options: DemoOptions, display: Display, signal: Abor
   return { ramdisk, ...images };
 }
 
+/** Where a demo keeps disks, consoles and logs. */
+export function stageDir(options: DemoOptions): string {
+  return join(REPOSITORY, '.lab', options.name);
+}
+
 /** Starts lab, web server and engine. Each is pushed to `closers` as soon as it is there. */
 export async function setStage(
   options: DemoOptions,
@@ -69,7 +74,7 @@ export async function setStage(
   signal: AbortSignal,
   closers: (() => Promise<unknown>)[],
 ): Promise<Stage> {
-  const dir = join(REPOSITORY, '.lab', options.name);
+  const dir = stageDir(options);
   await rm(dir, { recursive: true, force: true });
   await mkdir(join(dir, EXISTING), { recursive: true });
   await copyFile(join(built.tiny, 'disk.raw'), join(dir, EXISTING, 'disk0.raw'));
