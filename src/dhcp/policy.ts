@@ -16,8 +16,11 @@ export interface ClientFacts {
   relay: Ipv4;
 }
 
-/** The seam to `boot/`: what a client is told about booting. Pure and fast; called for each request. */
-export type BootPolicy = (client: ClientFacts) => BootAnswer;
+/**
+ * The seam to `boot/`: what a client is told about booting. Pure and fast; called for each request.
+ * @param at our address on the interface the request came in on, relayed or not: the one the client is sent to
+ */
+export type BootPolicy = (client: ClientFacts, at: Ipv4) => BootAnswer;
 
 export type BootAnswer =
   /** Not ours: no answer at all, and why. */

@@ -10,6 +10,7 @@ import type { DhcpDecision } from './decision.ts';
 import type { Destination } from './destination.ts';
 import type { DhcpEvent, DhcpSeen } from './events.ts';
 import { clientFacts } from './facts.ts';
+import { FirstTime } from './first-time.ts';
 import type { LeaseBook } from './lease-book.ts';
 import type { Lease } from './leases.ts';
 import { type DhcpMessage, decodeMessage, encodeMessage } from './message.ts';
@@ -80,6 +81,7 @@ class Engine {
   readonly #options: DhcpServerOptions;
   readonly #ownAddresses: ReadonlySet<number>;
   readonly #underWay = new Set<Promise<void>>();
+  readonly #silences = new FirstTime();
   #config: CheckedConfig;
   #stopped = false;
 
@@ -125,7 +127,8 @@ class Engine {
 
   async #handle(request: DhcpRequest, socket: DhcpSocket): Promise<void> {
     const { leases, policy } = this.#options;
-    const decision = decide(request, leases.table, this.#config, policy(request.facts));
+    const { iface } = request;
+    const decision = decide(request, leases.table, this.#config, policy(request.facts, iface.address));
     const bytes = decision.kind === 'reply' ? encodeMessage(decision.message, maxReplyBytes(request)) : undefined;
     // The client may use the address the moment it hears of it, so the lease has to be on disk before (RFC 2131 §3.1.4).
     if (decision.change !== undefined) await leases.apply(decision.change);
@@ -138,7 +141,9 @@ class Engine {
     const { observe, log } = this.#options;
     const mac = request.facts.mac;
     if (decision.kind === 'silent') {
-      log.debug('dhcp: no answer', { mac, request: seen.request, code: decision.code, reason: decision.reason });
+      const why = { mac, request: seen.request, code: decision.code, reason: decision.reason };
+      const level = this.#silences.isNews(`${mac} ${decision.reason}`, request.now) ? 'info' : 'debug';
+      log[level]('dhcp: no answer', why);
       observe?.({ ...seen, kind: 'silence', code: decision.code, reason: decision.reason });
       return;
     }

@@ -1,0 +1,232 @@
+/** A host's whole life on machines in QEMU, by BIOS and by UEFI, beside machines that must be left alone. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, describe } from 'node:test';
+import { stringify } from 'yaml';
+import { diskSignatures, fileSystemsAt, partitionOffsets } from '../../hack/story/proof.ts';
+import type { BareMetalHost, HardwareData } from '../../src/api/baremetalhost.ts';
+import type { Firmware } from '../../src/sim/machine-spec.ts';
+import type { MachineObservation } from '../../src/sim/machine.ts';
+import { configDriveFile } from '../support/disk-content.ts';
+import { FullLab, buildForTests } from '../support/full-lab.ts';
+import { consoleMark, until, waitConsole } from '../support/lab.ts';
+
+const MEMORY_MIB = 768;
+const DISK_BYTES = 4 * 2 ** 30;
+
+let lab: FullLab | undefined;
+let existing: MachineObservation;
+
+const part = (name: string, seconds: number, work: (lab: FullLab) => Promise<void>) =>
+  FullLab.test(() => lab, name, seconds, work);
+
+before(async () => {
+  const built = await buildForTests();
+  const disks = [{ sizeBytes: DISK_BYTES }];
+  lab = await FullLab.start(built, {
+    hosts: [
+      { name: 'bios', firmware: 'bios', memoryMiB: MEMORY_MIB, disks },
+      { name: 'uefi', firmware: 'uefi', memoryMiB: MEMORY_MIB, disks },
+      { name: 'existing', firmware: 'bios', memoryMiB: 256, disk: built.tinyRaw },
+      { name: 'stranger', firmware: 'bios', memoryMiB: 256 },
+    ],
+    images: { first: built.tinyQcow2, second: built.tinyRaw },
+  });
+});
+
+after(async () => {
+  if (lab !== undefined) console.log(lab.story);
+  await lab?.close();
+});
+
+describe('machines that must be left alone', () => {
+  part('a machine that runs is enrolled as externally provisioned', 120, async (lab) => {
+    const { machine } = lab.host('existing');
+    await machine.powerOn();
+    await waitConsole(lab.host('existing'), /TINY: ready/, 90);
+    existing = machine.observe();
+    await lab.enrol('existing', { externallyProvisioned: true });
+    const host = await lab.until('existing', 'externally provisioned and on', 60, (h) => {
+      return h.status?.provisioning.state === 'externally provisioned' && h.status.poweredOn;
+    });
+    assert.equal(host.status?.operationalStatus, 'OK');
+  });
+
+  part('a machine that nobody enrolled gets silence', 120, async (lab) => {
+    const { machine, mac } = lab.host('stranger');
+    await machine.setBootFlags({ valid: true, persistent: false, efi: false, device: 'pxe' });
+    await machine.powerOn();
+    const unanswered = new RegExp(
+      `no answer.*${mac}.*no BareMetalHost has the boot MAC address|${mac}.*no BareMetalHost`,
+    );
+    await until('the engine to say why it is silent', 60, async () => unanswered.test(await lab.engineLog()));
+    await waitConsole(
+      lab.host('stranger'),
+      /No configuration methods succeeded|Operation canceled|Connection timed out/,
+      90,
+    );
+    await machine.powerOff();
+    const answered = (await lab.engineLog()).split('\n').filter((l) => l.includes('dhcp: answered') && l.includes(mac));
+    assert.deepEqual(answered, []);
+  });
+});
+
+for (const firmware of ['bios', 'uefi'] as const) describe(`a whole life, ${firmware}`, () => wholeLife(firmware));
+
+describe('the end', () => {
+  part('the machine that ran all along was never touched', 30, async (lab) => {
+    assert.deepEqual(lab.host('existing').machine.observe(), existing);
+    const { stdout } = { stdout: await lab.kubectl.run(['get', 'bmh', 'existing', '-o', 'json']) };
+    const host = JSON.parse(stdout) as BareMetalHost;
+    assert.equal(host.status?.provisioning.state, 'externally provisioned');
+    assert.equal(host.status?.errorMessage, '');
+  });
+
+  part('the engine ends by a signal, with code 0', 30, async (lab) => {
+    assert.equal(await lab.stopEngine(), 0);
+  });
+});
+
+function wholeLife(name: Firmware): void {
+  const value = randomBytes(6).toString('hex');
+
+  part(`${name}: registered, inspected, available`, 300, async (lab) => {
+    await lab.enrol(name);
+    await lab.untilState(name, 'available', 280);
+    await hardwareIsRight(lab, name);
+    assert.match(await lab.explain(name), /is available, powered on\. Nothing is under way\./);
+  });
+
+  part(`${name}: provisioned; its own system calls back with what it was given`, 240, async (lab) => {
+    const web = lab.image('first');
+    const userData = `#cloud-config\n# ingot-callback: ${web.callbackUrl}\n# ingot-value: ${value}\n`;
+    const metaData = 'role: e2e\nlocal-hostname: renamed\n';
+    const networkData = 'links:\n  - id: eth0\n    type: phy\n    mtu: 1450\n';
+    await secret(lab, `${name}-config`, { userData, metaData, networkData });
+    const reference = { name: `${name}-config`, namespace: 'default' };
+    const spec = { image: lab.spec('first'), userData: reference, metaData: reference, networkData: reference };
+    await lab.patch(name, spec);
+    const host = await lab.until(name, 'provisioned', 200, (h) => h.status?.provisioning.state === 'provisioned');
+    await until('the call back', 90, () => web.callbacks.some((c) => c['value'] === value));
+    const call = web.callbacks.find((c) => c['value'] === value);
+    const uuid = host.metadata.uid;
+    assert.deepEqual(call, { uuid, hostname: name, value, firmware: name, os: 'tiny' });
+    assert.equal(host.status?.provisioning.image?.url, web.url);
+
+    const file = (path: string) => configDriveFile(lab.disk(name), `openstack/latest/${path}`);
+    assert.equal(await file('user_data'), userData);
+    assert.deepEqual(JSON.parse(await file('network_data.json')), { links: [{ id: 'eth0', type: 'phy', mtu: 1450 }] });
+    assert.deepEqual(JSON.parse(await file('meta_data.json')), {
+      uuid,
+      'metal3-namespace': 'default',
+      'metal3-name': name,
+      'local-hostname': 'renamed',
+      local_hostname: name,
+      name,
+      role: 'e2e',
+    });
+  });
+
+  part(`${name}: a reboot by annotation`, 120, async (lab) => {
+    const host = lab.host(name);
+    const { powerOns } = host.machine.observe();
+    const from = await consoleMark(host);
+    await lab.kubectl.run(['annotate', 'bmh', name, 'reboot.metal3.io=']);
+    await waitConsole(host, /TINY: ready/, 100, from);
+    const after = await lab.until(name, 'the annotation to go', 20, (h) => {
+      return h.metadata.annotations?.['reboot.metal3.io'] === undefined && h.status?.poweredOn === true;
+    });
+    assert.equal(host.machine.observe().powerOns, powerOns + 1);
+    assert.equal(after.status?.provisioning.state, 'provisioned');
+  });
+
+  part(`${name}: its firmware asks the network first for ever, and it boots its disk`, 180, async (lab) => {
+    const host = lab.host(name);
+    const before = await lab.progress(name);
+    const from = await consoleMark(host);
+    await host.machine.setBootFlags({ valid: true, persistent: true, efi: name === 'uefi', device: 'pxe' });
+    await host.machine.cycle();
+    await waitConsole(host, new RegExp(`Ingot: default/${name} boots its disk`), 90, from);
+    await waitConsole(host, /TINY: ready/, 90, from);
+    assert.equal((await lab.progress(name)).attempt, before.attempt, 'it was not booted into the ramdisk');
+  });
+
+  part(`${name}: another image takes its place`, 300, async (lab) => {
+    const host = lab.host(name);
+    const from = await consoleMark(host);
+    await lab.patch(name, { image: lab.spec('second') });
+    await lab.until(name, 'the second image', 280, (h) => {
+      return (
+        h.status?.provisioning.state === 'provisioned' && h.status.provisioning.image?.url === lab.image('second').url
+      );
+    });
+    await waitConsole(host, /TINY: called back[^]*TINY: ready/, 90, from);
+  });
+
+  part(`${name}: without an image its disk is wiped`, 200, async (lab) => {
+    const disk = lab.disk(name);
+    const offsets = await partitionOffsets(disk);
+    const had = [...(await diskSignatures(disk)), ...(await fileSystemsAt(disk, offsets))];
+    assert.ok(had.includes('primary GPT') && had.includes('backup GPT'), had.join(', '));
+    assert.ok(had.some((s) => s.startsWith('vfat at')) && had.some((s) => s.startsWith('iso9660 at')), had.join(', '));
+    await lab.patch(name, { image: null, userData: null, metaData: null, networkData: null });
+    const host = await lab.untilState(name, 'available', 180);
+    assert.deepEqual([...(await diskSignatures(disk)), ...(await fileSystemsAt(disk, offsets))], []);
+    assert.equal(host.status?.provisioning.image?.url ?? '', '');
+    const { operationHistory } = host.status ?? {};
+    for (const kind of ['register', 'inspect', 'provision', 'deprovision'] as const) {
+      assert.ok(operationHistory?.[kind]?.end, `operationHistory.${kind}.end`);
+    }
+  });
+
+  part(`${name}: offline means off, and a deleted host is gone`, 90, async (lab) => {
+    const { machine } = lab.host(name);
+    await lab.patch(name, { online: false });
+    await lab.until(name, 'power off', 40, (h) => h.status?.poweredOn === false);
+    assert.equal(machine.observe().power, 'off');
+    await lab.kubectl.run(['delete', 'bmh', name, '--timeout=40s']);
+    for (const kind of ['bmh', 'hostprogress', 'hardwaredata']) {
+      await until(
+        `${kind} to be collected`,
+        15,
+        async () => !(await lab.kubectl.run(['get', kind])).includes(`${name} `),
+      );
+    }
+    assert.equal(machine.observe().power, 'off');
+  });
+}
+
+async function hardwareIsRight(lab: FullLab, name: Firmware): Promise<void> {
+  const machine = lab.host(name);
+  const host = await lab.kubectl.get<BareMetalHost>('bmh', name);
+  const hardware = host.status?.hardware;
+  const data = await lab.kubectl.get<HardwareData>('hardwaredata', name);
+  assert.deepEqual(data.spec.hardware, hardware);
+  assert.equal(hardware?.ramMebibytes, MEMORY_MIB);
+  assert.equal(hardware.cpu.arch, 'x86_64');
+  assert.equal(hardware.cpu.count, 1);
+  assert.match(hardware.cpu.model ?? '', /./);
+  assert.ok(hardware.cpu.flags?.includes('sse2'));
+  assert.deepEqual(hardware.systemVendor, {
+    manufacturer: 'Ingot',
+    productName: 'Virtual machine',
+    serialNumber: name,
+  });
+  assert.match(hardware.firmware.bios.vendor ?? '', name === 'uefi' ? /EDK|Debian|Ubuntu/ : /SeaBIOS/);
+  const nics = hardware.nics ?? [];
+  assert.ok(nics.length > 0 && nics.every((nic) => nic.mac === machine.mac && nic.pxe === true), JSON.stringify(nics));
+  assert.ok(
+    nics.some((nic) => /^10\.77\.0\.1\d\d$/.test(nic.ip ?? '')),
+    JSON.stringify(nics),
+  );
+  assert.match(nics[0]?.model ?? '', /^0x1af4 0x/);
+  const [disk, ...others] = hardware.storage ?? [];
+  assert.equal(others.length, 0);
+  assert.equal(disk?.serialNumber, machine.diskSerial);
+  assert.equal(disk.sizeBytes, DISK_BYTES);
+}
+
+async function secret(lab: FullLab, name: string, stringData: Record<string, string>): Promise<void> {
+  const metadata = { name, namespace: 'default' };
+  await lab.kubectl.apply(stringify({ apiVersion: 'v1', kind: 'Secret', metadata, stringData }));
+}

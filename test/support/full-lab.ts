@@ -1,0 +1,301 @@
+/** Everything of a real site for whole-machine tests: machines behind BMCs, the engine as a process of its own, kubectl. */
+import assert from 'node:assert/strict';
+import { copyFile, mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { Writable } from 'node:stream';
+import { test } from 'node:test';
+import { Display } from '../../hack/story/display.ts';
+import { type Engine, node, startEngine } from '../../hack/story/engine.ts';
+import { Follower } from '../../hack/story/follow.ts';
+import { Kubectl } from '../../hack/story/kubectl.ts';
+import { buildRamdisk } from '../../images/ramdisk/build.ts';
+import type { BareMetalHost } from '../../src/api/baremetalhost.ts';
+import type { HostProgress, HostProgressStatus } from '../../src/api/hostprogress.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { errorText } from '../../src/core/errors.ts';
+import { exec } from '../../src/core/exec.ts';
+import { memoryLogger } from '../../src/core/log.ts';
+import { CACHE_DIR, REPOSITORY, buildImage, labAccelerator } from '../../src/sim/builders.ts';
+import { readConsole } from '../../src/sim/console-log.ts';
+import type { LabHostOptions } from '../../src/sim/lab-hosts.ts';
+import { type ManifestOptions, hostManifestsYaml } from '../../src/sim/lab-manifests.ts';
+import { processStart } from '../../src/sim/lab-record.ts';
+import { type Lab, type LabHost, startLab } from '../../src/sim/lab.ts';
+import { Outside } from './outside.ts';
+import { ServedBytes } from './served-bytes.ts';
+
+export interface FullLabOptions {
+  /** Machines; `disk` is copied to the machine's boot disk before it is made. */
+  hosts: readonly (LabHostOptions & { disk?: string })[];
+  /** Image files by the name a test calls them. Each gets a web server of its own. */
+  images: Readonly<Record<string, string>>;
+}
+
+export interface BuiltImages {
+  ramdisk: string;
+  tinyRaw: string;
+  tinyQcow2: string;
+}
+
+/** Builds what whole-machine tests boot, or finds it built. */
+export async function buildForTests(): Promise<BuiltImages> {
+  const ramdisk = join(CACHE_DIR, 'ramdisk-out');
+  await buildRamdisk({ outDir: ramdisk, cacheDir: join(CACHE_DIR, 'ramdisk'), log: () => {} });
+  const tiny = await buildImage('demo-os/tiny/build');
+  return { ramdisk, tinyRaw: join(tiny, 'disk.raw'), tinyQcow2: join(tiny, 'disk.qcow2') };
+}
+
+export class FullLab {
+  readonly dir: string;
+  readonly lab: Lab;
+  readonly kubectl: Kubectl;
+  readonly images: ReadonlyMap<string, Outside>;
+  /** Bytes that the engine sent to machines by HTTP: counted by the kernel, so they survive the engine. */
+  readonly served: ServedBytes;
+  readonly #follower: Follower;
+  readonly #ramdisk: string;
+  readonly #story: string[];
+  readonly #closers: (() => Promise<unknown>)[];
+  readonly #signal: AbortSignal;
+  #engine: Engine;
+  #failed: string | undefined;
+
+  private constructor(parts: {
+    dir: string;
+    lab: Lab;
+    images: ReadonlyMap<string, Outside>;
+    served: ServedBytes;
+    engine: Engine;
+    ramdisk: string;
+    story: string[];
+    closers: (() => Promise<unknown>)[];
+    signal: AbortSignal;
+  }) {
+    this.dir = parts.dir;
+    this.lab = parts.lab;
+    this.images = parts.images;
+    this.served = parts.served;
+    this.#engine = parts.engine;
+    this.#ramdisk = parts.ramdisk;
+    this.#story = parts.story;
+    this.#closers = parts.closers;
+    this.#signal = parts.signal;
+    const { kubeconfig } = parts.engine;
+    this.kubectl = new Kubectl({ kubeconfig, log: join(parts.dir, 'kubectl.log'), signal: parts.signal });
+    parts.closers.push(() => this.kubectl.close());
+    parts.closers.push(() => this.#engine.child.stop(15_000));
+    this.#follower = new Follower(this.kubectl, new Display(collector(parts.story)), parts.signal);
+  }
+
+  /** Removes what killed tests have left, then starts machines (powered off), web servers and the engine. */
+  static async start(built: BuiltImages, options: FullLabOptions): Promise<FullLab> {
+    await sweepFolders();
+    const dir = join(tmpdir(), `${PREFIX}${process.pid}-${await processStart(process.pid)}`);
+    const closers: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })];
+    const stop = new AbortController();
+    try {
+      for (const { name, disk } of options.hosts) {
+        await mkdir(join(dir, name), { recursive: true });
+        if (disk !== undefined) await copyFile(disk, join(dir, name, 'disk0.raw'));
+      }
+      const lab = await startLab({
+        name: `e2e-${process.pid}`,
+        dir,
+        hosts: options.hosts,
+        accelerator: (await labAccelerator(systemClock)).accelerator,
+        clock: systemClock,
+        log: memoryLogger([]),
+        random: Math.random,
+      });
+      closers.push(() => lab.close());
+      const served = await ServedBytes.start(lab.network);
+      const images = new Map<string, Outside>();
+      for (const [name, file] of Object.entries(options.images)) {
+        const outside = await Outside.start(lab.network, dir, file, FIRST_WEB_PORT + images.size);
+        closers.push(() => outside.close());
+        images.set(name, outside);
+      }
+      const { ramdisk } = built;
+      const engine = await startEngine(lab.network, dir, ramdisk, stop.signal);
+      closers.push(() => Promise.resolve(stop.abort(new Error('the test is over'))));
+      const story: string[] = [];
+      return new FullLab({ dir, lab, images, served, engine, ramdisk, story, closers, signal: stop.signal });
+    } catch (error) {
+      const log = await readFile(join(dir, 'engine.log'), 'utf8').catch(() => '');
+      await closeAll(closers);
+      throw new Error(`the lab did not start: ${errorText(error)}\n${log.slice(-3000)}`, { cause: error });
+    }
+  }
+
+  /**
+   * A test of one part of the story, in order. When it fails, what is known of the machines is printed, and the parts
+   * after it fail at once instead of waiting for what cannot come.
+   */
+  static test(
+    lab: () => FullLab | undefined,
+    name: string,
+    seconds: number,
+    work: (lab: FullLab) => Promise<void>,
+  ): void {
+    test(name, { timeout: seconds * 1000 }, async () => {
+      const it = lab();
+      if (it === undefined) throw new Error('the lab did not start');
+      if (it.#failed !== undefined) assert.fail(new NotTried(`not tried, because "${it.#failed}" failed`));
+      const started = performance.now();
+      try {
+        await work(it);
+      } catch (error) {
+        it.#failed = name;
+        process.stderr.write(`${await it.#report(errorText(error))}\n`);
+        throw error;
+      }
+      const took = ((performance.now() - started) / 1000).toFixed(1);
+      it.#story.push(`passed in ${took} s: ${name}\n`);
+    });
+  }
+
+  host(name: string): LabHost {
+    const host = this.lab.hosts.find((h) => h.name === name);
+    if (host === undefined) throw new Error(`the lab has no ${name}`);
+    return host;
+  }
+
+  /** The file behind a machine's boot disk. */
+  disk(name: string): string {
+    return this.host(name).diskPaths[0] ?? '';
+  }
+
+  image(name: string): Outside {
+    const image = this.images.get(name);
+    if (image === undefined) throw new Error(`there is no image ${name}`);
+    return image;
+  }
+
+  get metrics(): () => Promise<string> {
+    return this.#engine.metrics;
+  }
+
+  async enrol(name: string, options: ManifestOptions = {}): Promise<void> {
+    await this.kubectl.apply(hostManifestsYaml(this.host(name), options));
+  }
+
+  async patch(name: string, spec: Record<string, unknown>): Promise<void> {
+    await this.kubectl.run(['patch', 'bmh', name, '--type=merge', '-p', JSON.stringify({ spec })]);
+  }
+
+  /** spec.image for one of the lab's images. */
+  spec(name: string): { url: string; checksum: string; checksumType: string; format: string } {
+    const { url, sha256, file } = this.image(name);
+    return { url, checksum: sha256, checksumType: 'sha256', format: file.endsWith('.qcow2') ? 'qcow2' : 'raw' };
+  }
+
+  /**
+   * Waits, on what kubectl's watches bring, until `done` holds. The same error three times over ends the wait too.
+   * @returns the host as it was then
+   */
+  async until(
+    name: string,
+    what: string,
+    seconds: number,
+    done: (host: BareMetalHost, progress: HostProgressStatus) => boolean,
+  ): Promise<BareMetalHost> {
+    let seen: BareMetalHost | undefined;
+    await this.#follower.until(name, what, seconds, (host) => {
+      seen = host;
+      return done(host, this.#follower.progress(name)?.status ?? {});
+    });
+    if (seen === undefined) throw new Error(`${name} was never seen`);
+    return seen;
+  }
+
+  untilState(name: string, state: string, seconds: number): Promise<BareMetalHost> {
+    return this.until(name, state, seconds, (h) => h.status?.provisioning.state === state);
+  }
+
+  /** As it is in the API now, not as it was last seen. */
+  async progress(name: string): Promise<HostProgressStatus> {
+    return (await this.kubectl.get<HostProgress>('hostprogress', name)).status ?? {};
+  }
+
+  /** Ends the engine as a power cut would. */
+  async killEngine(): Promise<void> {
+    this.#engine.child.process.kill('SIGKILL');
+    await this.#engine.child.exited;
+  }
+
+  /** Asks it to end. @returns its exit code */
+  async stopEngine(): Promise<number | null> {
+    this.#engine.child.process.kill('SIGTERM');
+    return this.#engine.child.exited;
+  }
+
+  async startEngine(): Promise<void> {
+    this.#engine = await startEngine(this.lab.network, this.dir, this.#ramdisk, this.#signal);
+  }
+
+  async engineLog(): Promise<string> {
+    return readFile(join(this.dir, 'engine.log'), 'utf8').catch(() => '');
+  }
+
+  async explain(name: string): Promise<string> {
+    const argv = node(join(REPOSITORY, 'src/cli/main.ts'), 'explain', name, '--kubeconfig', this.#engine.kubeconfig);
+    return (await exec(argv[0] ?? '', [...argv.slice(1), '--timeline'], { ok: [0, 1] })).stdout;
+  }
+
+  /** What happened so far, with seconds: for the log of a test run. */
+  get story(): string {
+    return this.#story.join('');
+  }
+
+  async close(): Promise<void> {
+    await closeAll(this.#closers);
+  }
+
+  async #report(why: string): Promise<string> {
+    const parts = [`### ${why}`, '### story', this.story];
+    for (const host of this.lab.hosts) {
+      const { text } = await readConsole(host.consolePath);
+      if (text === '') continue;
+      parts.push(`### ${host.name}: ${JSON.stringify(host.machine.observe())}`);
+      parts.push(await this.explain(host.name).catch(errorText));
+      parts.push(await this.kubectl.run(['get', 'bmh', host.name, '-o', 'yaml']).catch(errorText));
+      parts.push(`### console of ${host.name}`, text.split('\n').slice(-25).join('\n'));
+    }
+    parts.push('### engine', (await this.engineLog()).split('\n').slice(-40).join('\n'));
+    return parts.join('\n');
+  }
+}
+
+/** Without a stack: there may be many of them, and nothing went wrong there. */
+class NotTried extends Error {
+  constructor(message: string) {
+    super(message);
+    this.stack = message;
+  }
+}
+
+const PREFIX = 'ingot-e2e-';
+const FIRST_WEB_PORT = 8090;
+
+/** Folders of test processes that are gone. Their networks and machines are swept by the next lab that starts. */
+async function sweepFolders(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const [, pid, ticks] = /^ingot-e2e-(\d+)-(\d+)$/.exec(name) ?? [];
+    if (pid === undefined || (await processStart(Number(pid))) === ticks) continue;
+    await rm(join(tmpdir(), basename(name)), { recursive: true, force: true });
+  }
+}
+
+function collector(lines: string[]): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString('utf8'));
+      done();
+    },
+  });
+}
+
+async function closeAll(closers: (() => Promise<unknown>)[]): Promise<void> {
+  for (const closer of closers.toReversed()) await closer().catch((error: unknown) => console.error(errorText(error)));
+}
