@@ -117,6 +117,8 @@ function hintsText(hints: RootDeviceHints): string {
     .join(', ');
 }
 
-function sizeText(bytes: number): string {
+/** "7.5 GiB", "64 MiB". */
+export function sizeText(bytes: number): string {
+  if (bytes < GIB) return `${Math.round(bytes / 2 ** 20)} MiB`;
   return `${Math.round((bytes / GIB) * 10) / 10} GiB`;
 }

@@ -151,10 +151,10 @@ export function* provision(pass: Pass): Steps<Verdict> {
 
 /** A failure of the image names what was asked for: people grep for the URL. */
 function imageText(pass: Pass, failure: { code: string; message: string }): string {
-  const text = failureText(failure);
+  const { code, message } = failure;
   const image = pass.host.spec.image;
-  if (!failure.code.startsWith('IMAGE') || image === undefined || text.includes(image.url)) return text;
-  return `${text}; image ${image.url}, checksum ${image.checksum ?? 'none'}`;
+  if (!code.startsWith('IMAGE') || image === undefined || message.includes(image.url)) return failureText(failure);
+  return failureText({ code, message: `${message}; image ${image.url}, checksum ${image.checksum ?? 'none'}` });
 }
 
 /** Handler of `provisioned`. */

@@ -2,7 +2,7 @@ import type { DiskFacts } from '../agent-protocol/messages.ts';
 import { kubeTime } from '../core/clock.ts';
 import { IngotError } from '../core/errors.ts';
 import { configDriveFiles } from '../disk/configdrive.ts';
-import { chooseDisk } from '../disk/hints.ts';
+import { chooseDisk, sizeText } from '../disk/hints.ts';
 import { pinDisk } from '../disk/pin.ts';
 import { cleanStep } from './cleaning.ts';
 import type { ImageJobs } from './image-jobs.ts';
@@ -98,7 +98,9 @@ function awaitImage(run: Run, request: ProvisionRequest, images: ImageJobs): Ste
   const { diskBytes } = state.image.manifest;
   const disk = run.status.disk;
   if (disk !== undefined && diskBytes > disk.sizeBytes) {
-    const message = `spec.image.url: the image needs a disk of ${diskBytes} bytes, ${disk.name} has ${disk.sizeBytes}`;
+    const needed = `${sizeText(diskBytes)} (${diskBytes} bytes)`;
+    const there = `${sizeText(disk.sizeBytes)} (${disk.sizeBytes} bytes)`;
+    const message = `spec.image.url: ${request.image.url} needs a disk of ${needed}, ${disk.name} has ${there}`;
     return { kind: 'failed', code: 'PROVISION_IMAGE_TOO_LARGE', message };
   }
   const image = { url: request.image.url, manifestDigest: state.image.digest, diskBytes };

@@ -145,6 +145,11 @@ export class Standalone {
     return host;
   }
 
+  /** The BareMetalHost of a machine, with `spec` laid over the defaults. */
+  objectOf(host: SimHost, spec: Partial<BareMetalHostSpec> = {}): object {
+    return hostObject(host, spec);
+  }
+
   /** A machine, its Secret and its BareMetalHost, applied. */
   async enrol(name: string, options: HostOptions = {}): Promise<SimHost> {
     const host = await this.machine(name, options);
@@ -183,7 +188,7 @@ export function plainDisk(more: Partial<SimDisk> = {}): SimDisk {
   return { name: '/dev/vda', serial: 'DISK0', rotational: false, ...size, ...more };
 }
 
-export function hostObject(host: SimHost, spec: Partial<BareMetalHostSpec> = {}): object {
+function hostObject(host: SimHost, spec: Partial<BareMetalHostSpec> = {}): object {
   return {
     apiVersion: 'metal3.io/v1alpha1',
     kind: 'BareMetalHost',
