@@ -15,8 +15,9 @@ import { UrlSigner } from './boot/url-signing.ts';
 import type { Clock } from './core/clock.ts';
 import type { Logger } from './core/log.ts';
 import type { Metrics } from './core/metrics.ts';
-import { type AddressRange, DHCP_DEFAULTS, type DhcpInterface, SUBNET_DEFAULTS } from './dhcp/config.ts';
+import { DHCP_DEFAULTS, type DhcpInterface, subnetText } from './dhcp/config.ts';
 import { memoryLeaseBook, openLeaseBook } from './dhcp/lease-book.ts';
+import { type NetworkWishes, isRelayed, planSubnets } from './dhcp/plan.ts';
 import type { BootPolicy } from './dhcp/policy.ts';
 import { startDhcpServer } from './dhcp/server.ts';
 import { findInterface } from './dhcp/sockets.ts';
@@ -39,7 +40,7 @@ import { loaderSource, tftpObserver } from './server/tftp-files.ts';
 import type { ServingCert } from './server/tls.ts';
 import type { Store } from './store/store.ts';
 import { startTftpServer } from './tftp/server.ts';
-import { formatIpv4, inSubnet, prefixMask } from './wire/ipv4.ts';
+import { type Ipv4, formatIpv4 } from './wire/ipv4.ts';
 
 export interface EngineConfig {
   dataDir: string;
@@ -47,7 +48,8 @@ export interface EngineConfig {
   interfaces: readonly string[];
   /** `server`: gives addresses; `proxy`: next to another DHCP server; `off`: somebody else points machines at us. */
   dhcp: 'server' | 'proxy' | 'off';
-  ranges: readonly AddressRange[];
+  /** Which addresses DHCP gives where. */
+  network: NetworkWishes;
   httpPort: number;
   agentPort: number;
   tftpPort: number;
@@ -198,7 +200,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
 
 type MachineSide = Awaited<ReturnType<typeof machineSide>>;
 
-/** One server an interface: what a machine is told are the addresses of the interface it asked on. */
+/** One server for all interfaces: a relay may send its requests to any address of ours. */
 async function startDhcp(
   config: EngineConfig,
   doors: EngineDoors,
@@ -209,59 +211,44 @@ async function startDhcp(
 ): Promise<void> {
   const { clock, random, log } = doors;
   if (interfaces.length === 0) throw serverErrors.make('SERVER_CONFIG', 'DHCP needs an interface to answer on');
-  checkRanges(config, interfaces);
-  const proxy = config.dhcp === 'proxy';
-  const leases = proxy ? memoryLeaseBook() : await openLeaseBook(config.dataDir, log);
-  stack.defer(() => leases.close());
-  const observe = dhcpObserver(parts.timeline, parts.sightings);
-  for (const iface of interfaces) {
-    const subnet = subnetOf(iface);
-    const ranges = config.ranges.filter((r) => inSubnet(r.from, subnet));
-    const server = await startDhcpServer({
-      interfaces: [iface],
-      config: { ...DHCP_DEFAULTS, mode: proxy ? 'proxy' : 'server', subnets: [{ ...SUBNET_DEFAULTS, subnet, ranges }] },
-      policy: bootPolicy(iface, parts, httpPort, clock),
-      leases,
-      clock,
-      random,
-      log,
-      observe,
-    });
-    stack.defer(() => server.close());
+  const mode = config.dhcp === 'proxy' ? 'proxy' : 'server';
+  const subnets = planSubnets(config.network, interfaces);
+  if (mode === 'server' && subnets.every((s) => s.ranges.length === 0 && s.reservations.length === 0)) {
+    const text = 'DHCP needs a range of addresses to give (--range), reservations (--reserve), or --proxy-dhcp';
+    throw serverErrors.make('SERVER_CONFIG', text);
   }
+  for (const subnet of subnets) {
+    const reached = isRelayed(subnet, interfaces) ? 'through relays' : 'directly';
+    log.info('dhcp: network served', { subnet: subnetText(subnet.subnet), reached, mode });
+  }
+  const leases = mode === 'proxy' ? memoryLeaseBook() : await openLeaseBook(config.dataDir, log);
+  stack.defer(() => leases.close());
+  const server = await startDhcpServer({
+    interfaces,
+    config: { ...DHCP_DEFAULTS, mode, subnets },
+    policy: bootPolicy(parts, httpPort, clock),
+    leases,
+    clock,
+    random,
+    log,
+    observe: dhcpObserver(parts.timeline, parts.sightings),
+  });
+  stack.defer(() => server.close());
 }
 
 const SCRIPT_URL_MS = 3600_000;
 
-function bootPolicy(iface: DhcpInterface, parts: MachineSide, httpPort: number, clock: Clock): BootPolicy {
-  const httpBase = `http://${formatIpv4(iface.address)}:${httpPort}`;
-  return (client) => {
+/** What a machine is told are the addresses of the interface it asked on. */
+function bootPolicy(parts: MachineSide, httpPort: number, clock: Clock): BootPolicy {
+  return (client, at: Ipv4) => {
     const owner = parts.book.hosts.byMac(client.mac);
     const status = owner.kind === 'host' ? parts.book.status(keyOf(owner.host)) : {};
     return decideBoot(client, owner, status, {
-      address: iface.address,
-      httpBase,
+      address: at,
+      httpBase: `http://${formatIpv4(at)}:${httpPort}`,
       scriptPath: (mac) => parts.signer.path(scriptScope(mac), 'script.ipxe', clock.now() + SCRIPT_URL_MS),
     });
   };
-}
-
-function subnetOf(iface: DhcpInterface) {
-  return { network: (iface.address & prefixMask(iface.prefix)) >>> 0, prefix: iface.prefix };
-}
-
-function checkRanges(config: EngineConfig, interfaces: readonly DhcpInterface[]): void {
-  if (config.dhcp === 'server' && config.ranges.length === 0) {
-    throw serverErrors.make('SERVER_CONFIG', 'DHCP needs a range of addresses to give (--range), or --proxy-dhcp');
-  }
-  for (const { from, to } of config.ranges) {
-    if (interfaces.some((i) => inSubnet(from, subnetOf(i)) && inSubnet(to, subnetOf(i)))) continue;
-    const text = `${formatIpv4(from)}-${formatIpv4(to)}`;
-    throw serverErrors.make(
-      'SERVER_CONFIG',
-      `range ${text} is in the network of none of ${config.interfaces.join(', ')}`,
-    );
-  }
 }
 
 /** BMCs by host. Credentials are told apart by digest, so that a changed password opens a new session. */

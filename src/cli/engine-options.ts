@@ -4,19 +4,28 @@ import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { LogLevel } from '../core/log.ts';
-import type { AddressRange } from '../dhcp/config.ts';
+import type { AddressRange, Reservation } from '../dhcp/config.ts';
+import type { SubnetOptions, SubnetWish } from '../dhcp/plan.ts';
 import type { EngineConfig } from '../engine.ts';
-import { parseIpv4 } from '../wire/ipv4.ts';
+import type { HostControllerConfig } from '../host/controller.ts';
+import type { Ipv4 } from '../wire/ipv4.ts';
 import { EXIT } from './fail.ts';
+import { addressValue, durationValue, rangeValue, reservationValue } from './values.ts';
 
 const BUILT_RAMDISK = fileURLToPath(new URL('../../.cache/ramdisk-out', import.meta.url));
 const INSTALLED_RAMDISK = '/usr/share/ingot/ramdisk';
 
 /** What `ingot up` and `ingot operator` have in common. */
 export interface EngineOptions {
+  config?: string;
   data: string;
   interface: string[];
   range: AddressRange[];
+  reserve: Reservation[];
+  router: Ipv4[];
+  dns: Ipv4[];
+  domain?: string;
+  leaseTime?: number;
   proxyDhcp?: boolean;
   dhcp: boolean;
   httpPort: number;
@@ -30,13 +39,29 @@ export interface EngineOptions {
   logLevel: LogLevel;
   yes?: boolean;
   json?: boolean;
+  /** Only a file has room for these. */
+  subnets?: SubnetWish[];
+  networkDefaults?: SubnetOptions;
+  hosts?: Partial<HostControllerConfig>;
 }
 
 /** Adds the options of the engine to a command. */
 export function addEngineOptions(command: Command): Command {
   return command
+    .option('--config <file>', 'settings in YAML; flags come before it')
     .addOption(new Option('--interface <names>', 'network interfaces machines boot from').default([]).argParser(names))
-    .addOption(new Option('--range <from-to>', 'addresses to give to machines').default([]).argParser(ranges))
+    .addOption(
+      new Option('--range <from-to>', 'addresses to give to machines').default([]).argParser(listed(rangeValue)),
+    )
+    .addOption(
+      new Option('--reserve <mac=ip>', 'always this address for this machine; may be repeated')
+        .default([])
+        .argParser(listed(reservationValue)),
+    )
+    .addOption(new Option('--router <ips>', 'gateway told to machines').default([]).argParser(listed(addressValue)))
+    .addOption(new Option('--dns <ips>', 'name servers told to machines').default([]).argParser(listed(addressValue)))
+    .option('--domain <name>', 'domain told to machines')
+    .addOption(new Option('--lease-time <time>', 'like 900, 15m or 12h (default: 1h)').argParser(leaseTime))
     .option('--proxy-dhcp', 'give no addresses: another DHCP server on the network does')
     .option('--no-dhcp', 'answer no DHCP at all: another server points machines here')
     .addOption(new Option('--http-port <n>', 'boot files and images').default(8080).argParser(port))
@@ -59,10 +84,22 @@ export function addEngineOptions(command: Command): Command {
 }
 
 export function engineConfig(o: EngineOptions): EngineConfig {
+  const everywhere = {
+    ...(o.dns.length === 0 ? {} : { dns: o.dns }),
+    ...(o.domain === undefined ? {} : { domain: o.domain }),
+    ...(o.leaseTime === undefined ? {} : { leaseSeconds: o.leaseTime }),
+  };
   return {
     dataDir: resolve(o.data),
     interfaces: o.interface,
-    ranges: o.range,
+    network: {
+      ranges: o.range,
+      reservations: o.reserve,
+      routers: o.router,
+      subnets: o.subnets ?? [],
+      defaults: o.networkDefaults ?? {},
+      everywhere,
+    },
     dhcp: o.proxyDhcp === true ? 'proxy' : o.dhcp ? 'server' : 'off',
     httpPort: o.httpPort,
     agentPort: o.agentPort,
@@ -71,7 +108,7 @@ export function engineConfig(o: EngineOptions): EngineConfig {
     ipxeDir: resolve(o.ipxe),
     kernelArguments: o.kernelArguments,
     limits: { agentBootMs: o.agentBootTimeout * 1000, agentLostMs: o.agentLostTimeout * 1000 },
-    hosts: {},
+    hosts: o.hosts ?? {},
   };
 }
 
@@ -93,16 +130,23 @@ function names(text: string, before: string[]): string[] {
   return [...before, ...text.split(',').filter((n) => n !== '')];
 }
 
-function ranges(text: string, before: AddressRange[]): AddressRange[] {
-  const added = text.split(',').map((part) => {
-    const [from = '', to = from] = part.split('-');
-    try {
-      return { from: parseIpv4(from.trim()), to: parseIpv4(to.trim()) };
-    } catch {
-      throw new InvalidArgumentError('two addresses are wanted, like 10.0.0.100-10.0.0.200');
-    }
-  });
-  return [...before, ...added];
+/** Values between commas, added to those of earlier flags. */
+function listed<T>(parse: (text: string) => T) {
+  return (text: string, before: T[]): T[] => [...before, ...text.split(',').map((part) => flagValue(parse, part))];
+}
+
+function flagValue<T>(parse: (text: string) => T, text: string): T {
+  try {
+    return parse(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function leaseTime(text: string): number {
+  const time = flagValue(durationValue, text);
+  if (time >= 10) return time;
+  throw new InvalidArgumentError('at least 10 seconds are wanted');
 }
 
 /** A TCP or UDP port; 0 picks a free one. */

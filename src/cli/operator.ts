@@ -5,6 +5,7 @@ import type { Engine } from '../engine.ts';
 import { runOperator } from '../operator.ts';
 import { type EngineOptions, addEngineOptions, agreedToDhcp, engineConfig } from './engine-options.ts';
 import { fail } from './fail.ts';
+import { withConfigFile } from './settings.ts';
 
 const CACHE_DIR = '/var/cache/ingot';
 
@@ -34,11 +35,12 @@ Install the resource types and the roles first:
     .action(run);
 }
 
-async function run(options: Options): Promise<void> {
-  const log = pinoLogger(options.logLevel);
+async function run(flags: Options, command: Command): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)));
   try {
+    const options = await withConfigFile(flags, command);
+    const log = pinoLogger(options.logLevel);
     const { kubeconfig, namespace, address } = options;
     const config = { ...engineConfig(options), kubeconfig, namespace, addresses: address };
     if (!(await agreedToDhcp(options, config))) return;
@@ -52,7 +54,7 @@ async function run(options: Options): Promise<void> {
     // A lost Lease ends the process too, so that its supervisor starts it afresh.
     if (!stop.signal.aborted) process.exitCode = 1;
   } catch (error) {
-    fail(error, options.json);
+    fail(error, flags.json);
   }
 }
 

@@ -4,6 +4,7 @@ import { pinoLogger } from '../core/log-pino.ts';
 import { type Standalone, startStandalone } from '../standalone.ts';
 import { type EngineOptions, addEngineOptions, agreedToDhcp, engineConfig, port } from './engine-options.ts';
 import { fail } from './fail.ts';
+import { withConfigFile } from './settings.ts';
 
 export const DEFAULT_DATA_DIR = '/var/lib/ingot';
 
@@ -33,10 +34,11 @@ Example:
     .action(run);
 }
 
-async function run(options: Options): Promise<void> {
-  const log = pinoLogger(options.logLevel);
+async function run(flags: Options, command: Command): Promise<void> {
   const stop = new AbortController();
   try {
+    const options = await withConfigFile(flags, command);
+    const log = pinoLogger(options.logLevel);
     const { apiAddress, apiPort } = options;
     const config = { ...engineConfig(options), apiAddress, apiPort };
     if (!(await agreedToDhcp(options, config))) return;
@@ -47,7 +49,7 @@ async function run(options: Options): Promise<void> {
     await up.close();
   } catch (error) {
     if (stop.signal.aborted) return;
-    fail(error, options.json);
+    fail(error, flags.json);
   }
 }
 

@@ -12,6 +12,9 @@ import { dhcpErrors } from './errors.ts';
 /** What is said about a subnet; everything but its address has a default. */
 export type SubnetWish = Pick<DhcpSubnet, 'subnet'> & Partial<DhcpSubnet>;
 
+/** What may be said of all subnets at once. */
+export type SubnetOptions = Partial<Pick<DhcpSubnet, 'dns' | 'domain' | 'leaseSeconds'>>;
+
 /** What people configure. Ranges, reservations and routers belong to whatever subnet they lie in. */
 export interface NetworkWishes {
   ranges: readonly AddressRange[];
@@ -19,22 +22,32 @@ export interface NetworkWishes {
   routers: readonly Ipv4[];
   /** Subnets written down one by one: interfaces' own, and those behind relays. */
   subnets: readonly SubnetWish[];
-  /** Holds for every subnet, whatever the subnet says. */
-  everywhere: Partial<Pick<DhcpSubnet, 'dns' | 'domain' | 'leaseSeconds'>>;
+  /** For subnets that say nothing of it. */
+  defaults: SubnetOptions;
+  /** For every subnet, whatever it says. */
+  everywhere: SubnetOptions;
 }
 
-export const NO_WISHES: NetworkWishes = { ranges: [], reservations: [], routers: [], subnets: [], everywhere: {} };
+export const NO_WISHES: NetworkWishes = {
+  ranges: [],
+  reservations: [],
+  routers: [],
+  subnets: [],
+  defaults: {},
+  everywhere: {},
+};
 
 /**
  * The subnets to serve: those written down, and the network of every interface that none of them is about. Pure.
  * @throws DHCP_CONFIG for what lies in no subnet, and for a subnet that an interface knows by another prefix length
  */
 export function planSubnets(wishes: NetworkWishes, interfaces: readonly DhcpInterface[]): DhcpSubnet[] {
-  const written = wishes.subnets.map((s): DhcpSubnet => ({ ...SUBNET_DEFAULTS, ...s, ...wishes.everywhere }));
+  const whole = (s: SubnetWish): DhcpSubnet => ({ ...SUBNET_DEFAULTS, ...wishes.defaults, ...s, ...wishes.everywhere });
+  const written = wishes.subnets.map(whole);
   for (const iface of interfaces) {
     const subnet = subnetOf(iface);
     const held = written.find((s) => inSubnet(iface.address, s.subnet));
-    if (held === undefined) written.push({ ...SUBNET_DEFAULTS, subnet, ...wishes.everywhere });
+    if (held === undefined) written.push(whole({ subnet }));
     else if (held.subnet.prefix !== subnet.prefix) {
       fail(`subnet ${subnetText(held.subnet)} is not the network of interface ${iface.name}, ${subnetText(subnet)}`);
     }

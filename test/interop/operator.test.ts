@@ -15,6 +15,7 @@ import { UrlSigner } from '../../src/boot/url-signing.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { exec } from '../../src/core/exec.ts';
 import { memoryLogger, type LogLine } from '../../src/core/log.ts';
+import { NO_WISHES } from '../../src/dhcp/plan.ts';
 import type { Engine } from '../../src/engine.ts';
 import type { IpmiServer } from '../../src/ipmi/server.ts';
 import { runOperator } from '../../src/operator.ts';
@@ -61,7 +62,7 @@ suite('operator on a real kube-apiserver', { timeout: 240_000 }, () => {
         dataDir: path.join(dir, 'data'),
         interfaces: [],
         dhcp: 'off',
-        ranges: [],
+        network: NO_WISHES,
         // The same after a restart: the agent goes on calling where it was told to.
         httpPort: ports.http,
         agentPort: ports.agent,
