@@ -87,18 +87,35 @@ class LeaseHolder {
     while (!(await this.#try())) await this.#pause(signal);
   }
 
-  /** Renews until it fails for too long or another holder appears; then returns. */
+  /**
+   * Renews until it fails for too long or another holder appears; then returns. An API server that does not answer is
+   * not waited for beyond the deadline: by then another process may lead.
+   */
   async keep(signal: AbortSignal): Promise<void> {
-    let renewedAt = this.#doors.clock.monotonic();
+    const { clock, log } = this.#doors;
+    let renewedAt = clock.monotonic();
     while (!signal.aborted) {
       await this.#pause(signal).catch(() => {});
       if (signal.aborted) return;
-      if (await this.#try()) renewedAt = this.#doors.clock.monotonic();
-      else if (this.#lostTo() || this.#doors.clock.monotonic() - renewedAt >= this.#options.renewDeadlineMs) {
-        this.#doors.log.warn('leadership lost');
+      // Counted from before the write: others count from when it reached the server.
+      const triedAt = clock.monotonic();
+      const left = renewedAt + this.#options.renewDeadlineMs - triedAt;
+      if (await this.#tryWithin(left, signal)) renewedAt = triedAt;
+      else if (signal.aborted) return;
+      else if (this.#lostTo() || clock.monotonic() - renewedAt >= this.#options.renewDeadlineMs) {
+        log.warn('leadership lost');
         return;
       }
     }
+  }
+
+  /** False also when there is no answer in time. */
+  async #tryWithin(ms: number, signal: AbortSignal): Promise<boolean> {
+    const late = new AbortController();
+    const timeout = sleep(this.#doors.clock, ms, AbortSignal.any([signal, late.signal])).catch(() => {});
+    const answer = await Promise.race([this.#try(), timeout.then(() => false)]);
+    late.abort();
+    return answer;
   }
 
   /** Gives the Lease up so that a successor need not wait for it to expire. Best effort. */
