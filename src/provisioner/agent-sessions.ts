@@ -130,12 +130,19 @@ export class AgentSessions {
     return false;
   }
 
-  /** A task's result; the same one may come again. */
+  /**
+   * A task's result; the same one may come again.
+   * @throws AGENT_RESULT_INVALID for the result of another kind of task
+   */
   async result(key: ObjectKey, message: ResultMessage): Promise<void> {
     const { book, board, clock, timeline, wake } = this.#doors;
     const task = book.status(key).task;
     if (task?.id !== message.taskId || task.finishedAt !== undefined) return;
-    board.finished(key, message.taskId, message.ok ? message.result : undefined);
+    if (message.ok && message.result.kind !== task.kind) {
+      const text = `the agent answered “${task.kind}” with a result of “${message.result.kind}”`;
+      throw provisionerErrors.make('AGENT_RESULT_INVALID', text);
+    }
+    if (message.ok) board.answered(key, message.taskId, message.result);
     const finishedAt = kubeTime(clock.now());
     await book.update(key, (status) => {
       if (status.task?.id !== message.taskId) return undefined;
@@ -143,6 +150,8 @@ export class AgentSessions {
         ? { task: { ...status.task, state: 'succeeded', finishedAt } }
         : { task: { ...status.task, state: 'failed', finishedAt, error: message.error } };
     });
+    // Not before it is stored: a pass in between would offer the task again, and it would be done twice.
+    board.withdraw(key, message.taskId);
     const text = message.ok ? `task ${task.kind} done` : `task ${task.kind} failed: ${message.error.message}`;
     timeline.add(key, { source: 'agent', kind: message.ok ? 'task-done' : 'task-failed', text });
     wake(key);

@@ -11,6 +11,11 @@ export const provisionerErrors = defineErrors({
     retry: false,
     hint: 'the session is over; the machine gets a new one when it boots the ramdisk again',
   },
+  AGENT_RESULT_INVALID: {
+    blame: 'machine',
+    retry: false,
+    hint: 'the agent and the server are of different versions; rebuild the ramdisk',
+  },
   AGENT_NOT_REGISTERED: {
     blame: 'machine',
     retry: true,

@@ -54,10 +54,14 @@ export class TaskBoard {
     });
   }
 
-  finished(key: ObjectKey, taskId: string, result: TaskResult | undefined): void {
+  answered(key: ObjectKey, taskId: string, result: TaskResult): void {
+    this.#results.set(keyText(key), { taskId, result });
+  }
+
+  /** The agent is done with this task; one that was offered meanwhile stays. */
+  withdraw(key: ObjectKey, taskId: string): void {
     const slot = this.#slot(key);
     if (slot.task?.id === taskId) slot.task = undefined;
-    if (result !== undefined) this.#results.set(keyText(key), { taskId, result });
   }
 
   /** What the task answered; undefined when this process has not heard it. */

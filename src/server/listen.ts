@@ -21,6 +21,7 @@ interface Where {
 const STATUS: Readonly<Record<string, number>> = {
   AGENT_TOKEN_REFUSED: 403,
   AGENT_SESSION_INVALID: 401,
+  AGENT_RESULT_INVALID: 400,
   BOOT_URL_INVALID: 403,
   BOOT_URL_EXPIRED: 410,
 };
