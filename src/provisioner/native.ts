@@ -8,7 +8,7 @@ import { ImageJobs } from './image-jobs.ts';
 import { inspection } from './inspection.ts';
 import { Machine } from './machine.ts';
 import { runOperation, settle, troubled } from './operation.ts';
-import { powerOff, powerOn, setIntent } from './power.ts';
+import { endSoftOff, powerOff, powerOn, setIntent } from './power.ts';
 import type { HostContext, Outcome, ProvisionRequest, Provisioner, Registered } from './provisioner.ts';
 import { provisionIdentity, provisioning } from './provisioning.ts';
 import { Run } from './run.ts';
@@ -102,9 +102,12 @@ export class NativeProvisioner implements Provisioner {
   async powerState(context: HostContext): Promise<Outcome<{ poweredOn: boolean | undefined }>> {
     const run = new Run(this.#doors, context);
     try {
-      return { kind: 'done', poweredOn: (await new Machine(run).powerState()) === 'on' };
+      const poweredOn = (await new Machine(run).powerState()) === 'on';
+      if (run.status.wait?.name === POWER_UNKNOWN) await run.update({ wait: undefined });
+      if (!poweredOn) await endSoftOff(run);
+      return { kind: 'done', poweredOn };
     } catch (error) {
-      const result = await troubled(run, error);
+      const result = await troubled(run, error, POWER_UNKNOWN);
       if (result.kind === 'failed') return result;
       return { kind: 'continue', requeueMs: result.kind === 'again' ? result.ms : 0, dirty: false };
     }
@@ -118,6 +121,8 @@ export class NativeProvisioner implements Provisioner {
     return powerOff(new Run(this.#doors, context), options.mode);
   }
 }
+
+const POWER_UNKNOWN = 'the BMC to report the power state';
 
 /** Best effort: a BMC that cannot be told now is told when the machine asks the network again. */
 async function pointToDisk(run: Run): Promise<void> {

@@ -115,8 +115,11 @@ async function attempt(run: Run, step: Step): Promise<StepResult> {
 
 const TROUBLE = 'the BMC to answer';
 
-/** A BMC that is busy or rebooting comes back; one that refuses does not. */
-export async function troubled(run: Run, error: unknown): Promise<StepResult> {
+/**
+ * A BMC that is busy or rebooting comes back; one that refuses does not.
+ * @param name of the wait: its own for calls that do not belong to what else is tried meanwhile
+ */
+export async function troubled(run: Run, error: unknown, name = TROUBLE): Promise<StepResult> {
   run.context.signal.throwIfAborted();
   if (!(error instanceof IngotError)) throw error;
   const failure = { kind: 'failed', code: errorCode(error), message: error.message } as const;
@@ -126,9 +129,15 @@ export async function troubled(run: Run, error: unknown): Promise<StepResult> {
   }
   run.see('bmc', 'bmc-trouble', errorText(error));
   if (!error.retry) return failure;
-  const wait = run.status.wait;
-  if (wait?.name === TROUBLE && run.now > Date.parse(wait.until)) return failure;
-  if (wait?.name !== TROUBLE) await run.update({ wait: run.wait(TROUBLE, run.doors.limits.bmcTroubleMs, error.hint) });
+  const until = run.status.wait?.name === name ? Date.parse(run.status.wait.until) : Number.NaN;
+  const { bmcMs, bmcTroubleMs } = run.doors.limits;
+  // The next try ends within bmcMs: an older wait is that of an earlier trouble, which went by.
+  if (!(run.now - until < bmcMs + bmcTroubleMs)) {
+    await run.update({ wait: run.wait(name, bmcTroubleMs, error.hint) });
+  } else if (run.now > until) {
+    await run.update({ wait: undefined });
+    return failure;
+  }
   return { kind: 'again', ms: 5000 };
 }
 

@@ -29,11 +29,11 @@ async function outcomeOf(run: Run, action: () => Promise<StepResult>): Promise<O
 export function powerOn(run: Run): Promise<Outcome<object>> {
   return outcomeOf(run, async () => {
     const machine = new Machine(run);
-    if ((await machine.powerState()) === 'on') return { kind: 'next' };
+    if ((await machine.powerState()) === 'on') return settled(run);
     if (runsSomething(run.host)) {
       await setIntent(run, 'disk');
       await machine.on();
-      return { kind: 'next' };
+      return settled(run);
     }
     if (run.status.ramdiskBoot === undefined) await startBoot(run);
     const agent = await ensureAgent(run);
@@ -56,23 +56,33 @@ export function powerOff(run: Run, mode: 'soft' | 'hard'): Promise<Outcome<objec
   });
 }
 
+/** A shutdown that nobody has followed for this long was taken back meanwhile: a later one begins with asking again. */
+const FORSAKEN_MS = 60_000;
+
 async function softOff(run: Run, machine: Machine): Promise<StepResult> {
   const { softOffMs } = run.doors.limits;
-  const since = run.status.softOffSince;
-  if (since === undefined) {
+  const asked = Date.parse(run.status.softOffSince ?? '');
+  // Written so that a stamp that is missing counts as forsaken.
+  if (!(run.now - asked < softOffMs + FORSAKEN_MS)) {
     await machine.askOff();
     const wait = run.wait('the OS to shut down', softOffMs, 'the OS must react to the power button (ACPI)');
     await run.update({ softOffSince: kubeTime(run.now), wait });
     return { kind: 'again', ms: POLL_MS };
   }
-  if (run.now - Date.parse(since) < softOffMs) return { kind: 'again', ms: POLL_MS };
+  if (run.now - asked < softOffMs) return { kind: 'again', ms: POLL_MS };
   run.see('bmc', 'soft-off-timeout', `the OS did not shut down in ${softOffMs / 1000} s; powering off hard`);
   await machine.off();
   return settled(run);
 }
 
+/** The machine is off: whoever waited for the OS to shut down waits no more. */
+export async function endSoftOff(run: Run): Promise<void> {
+  if (run.status.softOffSince !== undefined) await settled(run);
+}
+
 async function settled(run: Run): Promise<StepResult> {
-  if (run.status.softOffSince !== undefined || run.status.wait !== undefined) {
+  const { softOffSince, wait, ramdiskBoot } = run.status;
+  if (softOffSince !== undefined || (wait !== undefined && ramdiskBoot === undefined)) {
     await run.update({ softOffSince: undefined, wait: undefined });
   }
   return { kind: 'next' };
