@@ -10,34 +10,37 @@ export type ImageState =
   | { kind: 'ready'; image: PreparedImage }
   | { kind: 'failed'; code: string; message: string };
 
+type ImageDoors = Pick<ProvisionerDoors, 'images' | 'wake' | 'signal' | 'log' | 'clock'>;
+
 interface Job {
   state: ImageState;
+  /** When it was over, monotonic ms. */
+  endedAt: number | undefined;
   progress: ImageProgress;
   waiting: Map<string, { namespace: string; name: string }>;
 }
+
+/** How long an answer waits for those who asked. By then the image may have left the cache, or its server be mended. */
+const ANSWER_MS = 60_000;
 
 /**
  * Preparing images in the background while machines boot. Only work in flight is kept here: what was prepared is in the
  * image cache, so an engine started anew asks again and gets it at once.
  */
 export class ImageJobs {
-  readonly #doors: Pick<ProvisionerDoors, 'images' | 'wake' | 'signal' | 'log'>;
+  readonly #doors: ImageDoors;
   readonly #jobs = new Map<string, Job>();
   readonly #rates = new RateMeter();
 
-  constructor(doors: Pick<ProvisionerDoors, 'images' | 'wake' | 'signal' | 'log'>) {
+  constructor(doors: ImageDoors) {
     this.#doors = doors;
   }
 
   /** Starts the work when nobody has, and says how it stands. The host is woken when that changes. */
   ask(run: Run, image: Image): ImageState {
-    const id = JSON.stringify([image.url, image.checksum, image.checksumType, image.format]);
-    let job = this.#jobs.get(id);
-    if (job === undefined) {
-      job = { state: { kind: 'working' }, progress: { step: 'downloading', bytesDone: 0 }, waiting: new Map() };
-      this.#jobs.set(id, job);
-      this.#start(job, image);
-    }
+    this.#dropOld();
+    const id = idOf(image);
+    const job = this.#jobs.get(id) ?? this.#start(id, image);
     if (job.state.kind === 'working') job.waiting.set(keyText(run.key), run.key);
     // An answer is told once to everybody who waited; who asks later gets a new one, from the cache or by a new try.
     else this.#forget(id, job, keyText(run.key));
@@ -46,7 +49,7 @@ export class ImageJobs {
 
   /** Shows the figures of the work a host waits for. */
   show(run: Run, image: Image): void {
-    const id = JSON.stringify([image.url, image.checksum, image.checksumType, image.format]);
+    const id = idOf(image);
     const job = this.#jobs.get(id);
     if (job === undefined) return;
     const { step, bytesDone, bytesTotal } = job.progress;
@@ -59,7 +62,22 @@ export class ImageJobs {
     if (job.waiting.size === 0) this.#jobs.delete(id);
   }
 
-  #start(job: Job, image: Image): void {
+  /** Answers that nobody came for: the host was deleted, or wants another image. */
+  #dropOld(): void {
+    const now = this.#doors.clock.monotonic();
+    for (const [id, { endedAt }] of this.#jobs) {
+      if (endedAt !== undefined && now - endedAt > ANSWER_MS) this.#jobs.delete(id);
+    }
+  }
+
+  #start(id: string, image: Image): Job {
+    const job: Job = {
+      state: { kind: 'working' },
+      endedAt: undefined,
+      progress: { step: 'downloading', bytesDone: 0 },
+      waiting: new Map(),
+    };
+    this.#jobs.set(id, job);
     const onProgress = (progress: ImageProgress) => void (job.progress = progress);
     this.#doors.images
       .prepare(image, { signal: this.#doors.signal, onProgress })
@@ -73,8 +91,14 @@ export class ImageJobs {
       )
       .then((state) => {
         job.state = state;
+        job.endedAt = this.#doors.clock.monotonic();
         for (const host of job.waiting.values()) this.#doors.wake(host);
       })
       .catch((error: unknown) => this.#doors.log.error('preparing an image ended badly', { error: errorText(error) }));
+    return job;
   }
+}
+
+function idOf({ url, checksum, checksumType, format }: Image): string {
+  return JSON.stringify([url, checksum, checksumType, format]);
 }
