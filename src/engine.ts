@@ -8,6 +8,7 @@ import { decideBoot } from './boot/decide.ts';
 import { dhcpObserver } from './boot/dhcp-observer.ts';
 import { ProgressBook } from './boot/progress-book.ts';
 import { scriptScope } from './boot/script-for.ts';
+import { renderEntry } from './boot/scripts.ts';
 import { Sightings } from './boot/sightings.ts';
 import { Timeline } from './boot/timeline.ts';
 import { AgentTokens } from './boot/tokens.ts';
@@ -100,7 +101,7 @@ export async function startEngine(config: EngineConfig, doors: EngineDoors): Pro
     const tftp = await startTftpServer({
       address,
       port: config.tftpPort,
-      files: loaderSource(files),
+      files: loaderSource(files, config.dhcp === 'off' ? renderEntry(entryBase(address, http.port)) : undefined),
       clock,
       log,
       observe,
@@ -181,6 +182,8 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
       agentPort: agent.port,
     },
     hostAt: (ip: string) => sightings.hostAt(ip),
+    // With a DHCP server of our own no machine needs it, and nobody may ask without being on the boot network.
+    entry: config.dhcp === 'off' ? { log, seen: (ip: string, mac: string) => sightings.seen(ip, mac) } : undefined,
   };
   const onWake = (handler: (key: ObjectKey) => void) => void (wakeHost = handler);
   return {
@@ -196,6 +199,11 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     agentPort: agent.port,
     onWake,
   };
+}
+
+/** Where TFTP clients find HTTP: at the same address, and if that is not known, where their DHCP server sent them. */
+function entryBase(address: string, httpPort: number): string {
+  return `http://${address === '0.0.0.0' ? '${next-server}' : address}:${httpPort}`;
 }
 
 type MachineSide = Awaited<ReturnType<typeof machineSide>>;

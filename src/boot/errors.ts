@@ -11,6 +11,11 @@ export const bootErrors = defineErrors({
     retry: false,
     hint: 'boot URLs are made by the server and cannot be typed or shared',
   },
+  BOOT_NOTHING: {
+    blame: 'machine',
+    retry: true,
+    hint: 'no BareMetalHost that is to boot from the network now has this MAC address; its firmware goes on',
+  },
   BOOT_LOADER_MISSING: {
     blame: 'user',
     retry: false,

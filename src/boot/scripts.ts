@@ -4,7 +4,10 @@ import { DISK_LOADER_FILE } from './loaders.ts';
 
 const TEMPLATES = new URL('../../pxe/', import.meta.url);
 const templates = new Map(
-  ['ramdisk.ipxe', 'wait.ipxe', 'disk.ipxe'].map((name) => [name, readFileSync(new URL(name, TEMPLATES), 'utf8')]),
+  ['ramdisk.ipxe', 'wait.ipxe', 'disk.ipxe', 'entry.ipxe'].map((name) => [
+    name,
+    readFileSync(new URL(name, TEMPLATES), 'utf8'),
+  ]),
 );
 
 /** Configuration of the GRUB that goes from the network to the disk. */
@@ -46,6 +49,14 @@ export function renderScript(script: BootScript): string {
     case 'disk':
       return fill('disk.ipxe', { host, uefi: uefiDisk(script.loaderBase) });
   }
+}
+
+/**
+ * The script that asks for the machine's own script, where a foreign DHCP server cannot tell its address.
+ * @param base `http://10.77.0.1:8080`; may be made of iPXE's settings
+ */
+export function renderEntry(base: string): string {
+  return fill('entry.ipxe', { base });
 }
 
 function kernelArguments(script: BootScript & { kind: 'ramdisk' }): string {

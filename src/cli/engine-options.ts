@@ -49,17 +49,25 @@ export interface EngineOptions {
 export function addEngineOptions(command: Command): Command {
   return command
     .option('--config <file>', 'settings in YAML; flags come before it')
-    .addOption(new Option('--interface <names>', 'network interfaces machines boot from').default([]).argParser(names))
     .addOption(
-      new Option('--range <from-to>', 'addresses to give to machines').default([]).argParser(listed(rangeValue)),
+      new Option('--interface <names>', 'network interfaces machines boot from').default([], 'none').argParser(names),
+    )
+    .addOption(
+      new Option('--range <from-to>', 'addresses to give to machines')
+        .default([], 'none')
+        .argParser(listed(rangeValue)),
     )
     .addOption(
       new Option('--reserve <mac=ip>', 'always this address for this machine; may be repeated')
-        .default([])
+        .default([], 'none')
         .argParser(listed(reservationValue)),
     )
-    .addOption(new Option('--router <ips>', 'gateway told to machines').default([]).argParser(listed(addressValue)))
-    .addOption(new Option('--dns <ips>', 'name servers told to machines').default([]).argParser(listed(addressValue)))
+    .addOption(
+      new Option('--router <ips>', 'gateway told to machines').default([], 'none').argParser(listed(addressValue)),
+    )
+    .addOption(
+      new Option('--dns <ips>', 'name servers told to machines').default([], 'none').argParser(listed(addressValue)),
+    )
     .option('--domain <name>', 'domain told to machines')
     .addOption(new Option('--lease-time <time>', 'like 900, 15m or 12h (default: 1h)').argParser(leaseTime))
     .option('--proxy-dhcp', 'give no addresses: another DHCP server on the network does')

@@ -8,6 +8,7 @@ import { renderScript } from '../boot/scripts.ts';
 import type { Timeline } from '../boot/timeline.ts';
 import type { SignedQuery, UrlSigner } from '../boot/url-signing.ts';
 import { type Clock, kubeTime } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
 import type { ImageManifest } from '../image/manifest-types.ts';
 import type { Astray } from '../provisioner/astray.ts';
 import type { AgentSessions } from '../provisioner/agent-sessions.ts';
@@ -37,6 +38,15 @@ export interface BootHttpDoors {
   script: Omit<ScriptServer, 'httpBase' | 'agentServer' | 'nowMs'> & { agentPort: number };
   /** The host that was last seen at this address, for the timeline. */
   hostAt: (ip: string) => ObjectKey | undefined;
+  /** Undefined: machines come with signed URLs only, which our own DHCP server gives. */
+  entry?: EntryDoors | undefined;
+}
+
+/** The unsigned entry; only there when another DHCP server points machines here. */
+export interface EntryDoors {
+  log: Logger;
+  /** Told which machine has which address: nobody else learns it here. */
+  seen: (ip: string, mac: string) => void;
 }
 
 /** A machine that is in its firmware cannot be polling: an agent silent for this long has been rebooted. */
@@ -46,7 +56,10 @@ interface Signed {
   Querystring: SignedQuery;
 }
 
-/** Routes for machines that run none of our code yet. Everything is signed, but for loaders, which are public programs. */
+/**
+ * Routes for machines that run none of our code yet. Everything is signed, but for loaders, which are public programs,
+ * and the entry, where it is open.
+ */
 export function bootRoutes(app: FastifyInstance, doors: BootHttpDoors): void {
   const { signer, clock, files, bytes } = doors;
   const verify = (request: { query: SignedQuery }, scope: string) => signer.verify(request.query, scope, clock.now());
@@ -63,7 +76,7 @@ export function bootRoutes(app: FastifyInstance, doors: BootHttpDoors): void {
     if (!isMac(text)) throw bootErrors.make('BOOT_URL_INVALID', 'not a MAC address');
     const mac = normalizeMac(text);
     verify(request, scriptScope(mac));
-    return reply.type('text/plain').send(await script(doors, request, mac));
+    return sendScript(doors, request, reply, mac);
   });
 
   app.get<Signed & { Params: { file: string } }>('/ramdisk/:file', async (request, reply) => {
@@ -96,6 +109,16 @@ export function bootRoutes(app: FastifyInstance, doors: BootHttpDoors): void {
 
 function sendManifest(reply: FastifyReply, manifest: ImageManifest | undefined): FastifyReply {
   return manifest === undefined ? reply.code(404).send('no such image\n') : reply.send(manifest);
+}
+
+/** The script for what is planned now; an agent that was at work on this machine is over. */
+export async function sendScript(
+  doors: BootHttpDoors,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  mac: string,
+): Promise<FastifyReply> {
+  return reply.type('text/plain').send(await script(doors, request, mac));
 }
 
 async function script(doors: BootHttpDoors, request: FastifyRequest, mac: string): Promise<string> {

@@ -3,6 +3,7 @@ import { IngotError, errorCode, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
 import { type AgentApiDoors, agentRoutes } from './agent-api.ts';
+import { entryRoutes } from './boot-entry.ts';
 import { type BootHttpDoors, bootRoutes } from './boot-http.ts';
 import { serverErrors } from './errors.ts';
 
@@ -24,6 +25,7 @@ const STATUS: Readonly<Record<string, number>> = {
   AGENT_RESULT_INVALID: 400,
   BOOT_URL_INVALID: 403,
   BOOT_URL_EXPIRED: 410,
+  BOOT_NOTHING: 404,
 };
 
 /** Boot files, scripts and frames: plain HTTP, for firmware. @throws SERVER_PORT_IN_USE */
@@ -36,6 +38,7 @@ export async function startBootHttp(
   const app = Fastify({ logger: false, forceCloseConnections: true, bodyLimit: 1024, exposeHeadRoutes: true });
   errorsAsJson(app, log);
   bootRoutes(app, doors);
+  if (doors.entry !== undefined) entryRoutes(app, doors, doors.entry);
   app.get('/healthz', () => Promise.resolve('ok\n'));
   app.get('/metrics', async (_request, reply) => {
     const { contentType, body } = await metrics.expose();

@@ -6,9 +6,16 @@ import type { TftpEvent } from '../tftp/events.ts';
 import { type TftpSource, bytesFile } from '../tftp/file.ts';
 import type { BootFiles } from './boot-files.ts';
 
-/** Loaders by their bare names, and nothing else. They are small: no file stays open for a slow client. */
-export function loaderSource(files: BootFiles): TftpSource {
+/** What iPXE 1.21 and later takes from where it came from, before it asks DHCP for anything. */
+const AUTOEXEC = 'autoexec.ipxe';
+
+/**
+ * Loaders by their bare names, and nothing else. They are small: no file stays open for a slow client.
+ * @param entry script for iPXE that no DHCP server of ours tells where to go on
+ */
+export function loaderSource(files: BootFiles, entry?: string): TftpSource {
   return async (path) => {
+    if (path === AUTOEXEC && entry !== undefined) return bytesFile(Buffer.from(entry));
     const file = files.loader(path);
     return file === undefined ? undefined : bytesFile(await readFile(file));
   };
