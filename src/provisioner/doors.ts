@@ -65,7 +65,8 @@ export interface Limits {
   /** A BMC that does not answer for this long is a failure. */
   bmcTroubleMs: number;
   softOffMs: number;
-  imageUrlMs: number;
+  /** From the moment the machine waits for its image. */
+  imageMs: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -82,7 +83,7 @@ export const DEFAULT_LIMITS: Limits = {
   bmcMs: 90_000,
   bmcTroubleMs: 60_000,
   softOffMs: 180_000,
-  imageUrlMs: 24 * 3600_000,
+  imageMs: 4 * 3600_000,
 };
 
 export interface ProvisionerDoors {

@@ -46,6 +46,11 @@ export const provisionerErrors = defineErrors({
     retry: false,
     hint: 'use a smaller image or point spec.rootDeviceHints at a larger disk',
   },
+  PROVISION_IMAGE_LATE: {
+    blame: 'network',
+    retry: true,
+    hint: 'serve the image from a faster server; fetching goes on meanwhile, and the next try takes it up',
+  },
   PROVISION_CLEAN_UNPROVEN: {
     blame: 'machine',
     retry: true,

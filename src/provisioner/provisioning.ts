@@ -4,6 +4,7 @@ import { IngotError } from '../core/errors.ts';
 import { configDriveFiles } from '../disk/configdrive.ts';
 import { chooseDisk, sizeText } from '../disk/hints.ts';
 import { pinDisk } from '../disk/pin.ts';
+import { redactUrl } from '../image/source-url.ts';
 import { cleanStep } from './cleaning.ts';
 import type { ImageJobs } from './image-jobs.ts';
 import { Machine } from './machine.ts';
@@ -27,7 +28,7 @@ export function provisioning(request: ProvisionRequest, images: ImageJobs): Oper
       name: 'await-image',
       text: 'preparing the image',
       agent: true,
-      run: (run) => Promise.resolve(awaitImage(run, request, images)),
+      run: (run) => awaitImage(run, request, images),
     },
     { name: 'write', text: 'writing the image', agent: true, run: write },
     { name: 'finish', text: 'finishing the disk', agent: true, run: (run) => finishDisk(run, request) },
@@ -71,13 +72,22 @@ function startImage(run: Run, request: ProvisionRequest, images: ImageJobs): Ste
 
 const QUICK_FAILURE_MS = 1500;
 
+/** Clocks are never set back by more than this while an image is written. */
+const URL_SPARE_MS = 3600_000;
+
 async function chooseAndPin(run: Run, request: ProvisionRequest): Promise<StepResult> {
   const outcome = await runTask(run, { kind: 'inspect' }, run.doors.limits.inspectMs, true);
   if (outcome.kind !== 'done') return outcome;
   if (outcome.result?.kind !== 'inspect') return { kind: 'again', ms: 0 };
   const disks: readonly DiskFacts[] = outcome.result.disks;
   try {
-    const choice = chooseDisk(request.rootDeviceHints, disks);
+    // Hints that nobody wrote come with the hardware profile: saying whose they are saves a search in the manifest.
+    const profile = run.host.status?.hardwareProfile ?? '';
+    const written = run.host.spec.rootDeviceHints !== undefined || profile === '';
+    const origin = written
+      ? 'spec.rootDeviceHints'
+      : `the default of hardware profile "${profile}"; set spec.rootDeviceHints`;
+    const choice = chooseDisk(request.rootDeviceHints, disks, origin);
     if (!choice.ok) return { kind: 'failed', code: choice.error.code, message: choice.error.message };
     const disk = pinDisk(choice.disk);
     run.see('host', 'disk-pinned', `the image goes to ${disk.name}, serial ${disk.serial ?? disk.wwn ?? disk.byPath}`);
@@ -88,19 +98,19 @@ async function chooseAndPin(run: Run, request: ProvisionRequest): Promise<StepRe
   }
 }
 
-function awaitImage(run: Run, request: ProvisionRequest, images: ImageJobs): StepResult {
+async function awaitImage(run: Run, request: ProvisionRequest, images: ImageJobs): Promise<StepResult> {
   const state = images.ask(run, request.image);
   if (state.kind === 'failed') return state;
   if (state.kind === 'working') {
     images.show(run, request.image);
-    return { kind: 'again', ms: 1000 };
+    return awaitImageInTime(run, request);
   }
   const { diskBytes } = state.image.manifest;
   const disk = run.status.disk;
   if (disk !== undefined && diskBytes > disk.sizeBytes) {
     const needed = `${sizeText(diskBytes)} (${diskBytes} bytes)`;
     const there = `${sizeText(disk.sizeBytes)} (${disk.sizeBytes} bytes)`;
-    const message = `spec.image.url: ${request.image.url} needs a disk of ${needed}, ${disk.name} has ${there}`;
+    const message = `spec.image.url: ${redactUrl(request.image.url)} needs a disk of ${needed}, ${disk.name} has ${there}`;
     return { kind: 'failed', code: 'PROVISION_IMAGE_TOO_LARGE', message };
   }
   const image = { url: request.image.url, manifestDigest: state.image.digest, diskBytes };
@@ -108,14 +118,31 @@ function awaitImage(run: Run, request: ProvisionRequest, images: ImageJobs): Ste
   return { kind: 'next', patch: { image, cleanedAt: undefined } };
 }
 
+const IMAGE_WAIT = 'the image to be fetched and converted';
+
+/** A source that trickles would otherwise hold the host for ever. */
+async function awaitImageInTime(run: Run, request: ProvisionRequest): Promise<StepResult> {
+  const { wait } = run.status;
+  if (wait?.name !== IMAGE_WAIT) {
+    const check = `how fast ${redactUrl(request.image.url)} is served`;
+    await run.update({ wait: run.wait(IMAGE_WAIT, run.doors.limits.imageMs, check) });
+  } else if (run.now > Date.parse(wait.until)) {
+    const minutes = Math.round(run.doors.limits.imageMs / 60_000);
+    const message = `spec.image.url: the image was not fetched and converted in ${minutes} minutes`;
+    return { kind: 'failed', code: 'PROVISION_IMAGE_LATE', message };
+  }
+  return { kind: 'again', ms: 1000 };
+}
+
 async function write(run: Run): Promise<StepResult> {
   const { doors, status } = run;
   const { disk, image } = status;
   if (disk === undefined || image === undefined) return startOver('the disk or the image is not known');
-  const expires = run.now + doors.limits.imageUrlMs;
+  const timeoutMs = doors.limits.writeMs + (image.diskBytes / doors.limits.writeBytesPerSecond) * 1000;
+  // The agent keeps the URLs it began with: they must hold as long as the task may take.
+  const expires = run.now + timeoutMs + URL_SPARE_MS;
   const url = (file: string) =>
     doors.httpBase(status) + doors.signer.path(`image/${image.manifestDigest}`, file, expires);
-  const timeoutMs = doors.limits.writeMs + (image.diskBytes / doors.limits.writeBytesPerSecond) * 1000;
   const outcome = await runTask(
     run,
     {

@@ -177,6 +177,17 @@ describe('provisioner: machines', () => {
     assert.deepEqual(await provision(), { kind: 'done' });
   });
 
+  it('waits for an image by name, and not for ever', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    world.imageHold = promise;
+    world.limits.imageMs = 600;
+    const outcome = await provision({ image: { ...ORDER.image, url: 'http://user:pw@images/os.qcow2' } });
+    assert.equal(outcome?.kind === 'failed' && outcome.code, 'PROVISION_IMAGE_LATE');
+    resolve();
+    world.limits.imageMs = 60_000;
+    assert.deepEqual(await provision(), { kind: 'done' });
+  });
+
   it('refuses an image larger than the disk', async () => {
     const [vda] = world.machine.hardware.disks;
     assert.ok(vda);

@@ -68,6 +68,8 @@ export class World {
   ports = { http: 0, agent: 0 };
   imageFailure: Error | undefined;
   imageCalls = 0;
+  /** Prepared only when this resolves. */
+  imageHold: Promise<void> = Promise.resolve();
   limits: Limits = { ...FAST };
 
   constructor() {
@@ -225,10 +227,11 @@ export class Engine {
   }
 }
 
-function prepare(world: World): Promise<PreparedImage> {
+async function prepare(world: World): Promise<PreparedImage> {
   world.imageCalls += 1;
-  if (world.imageFailure !== undefined) return Promise.reject(world.imageFailure);
-  return Promise.resolve({ digest: DIGEST, manifest: MANIFEST });
+  await world.imageHold;
+  if (world.imageFailure !== undefined) throw world.imageFailure;
+  return { digest: DIGEST, manifest: MANIFEST };
 }
 
 /** What firmware and iPXE do: ask DHCP, follow the script. */
