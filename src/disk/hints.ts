@@ -71,10 +71,12 @@ function rulesOf(h: RootDeviceHints): Rule[] {
  * The one disk the image goes to (metal3-compat §4.4). With hints: the first disk, in the order given, that all hints
  * match; text is compared without case and surrounding blanks. Without: the smallest of at least 4 GiB, ties by name.
  * A refusal (DISK_NO_MATCH) lists the hints and, disk by disk, the first hint that failed.
+ * @param origin where the hints come from, for the refusal
  */
 export function chooseDisk<D extends DiskFacts>(
   hints: RootDeviceHints | undefined,
   disks: readonly D[],
+  origin = 'spec.rootDeviceHints',
 ): DiskChoice<D> {
   const rules = rulesOf(hints ?? {});
   if (rules.length === 0) return smallest(disks);
@@ -84,7 +86,7 @@ export function chooseDisk<D extends DiskFacts>(
     if (reason === undefined) return { ok: true, disk };
     refusals.push({ disk: disk.name, reason });
   }
-  return refuse(`no disk matches spec.rootDeviceHints (${hintsText(hints ?? {})})`, refusals);
+  return refuse(`no disk matches ${origin} (${hintsText(hints ?? {})})`, refusals);
 }
 
 function firstReason(rules: readonly Rule[], disk: DiskFacts): string | undefined {

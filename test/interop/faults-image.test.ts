@@ -25,7 +25,8 @@ interface Fault {
   name: string;
   /** What is asked for at first. */
   image: () => Image;
-  hints?: BareMetalHostSpec['rootDeviceHints'];
+  /** Undefined: the disk's serial number; null: none. */
+  hints?: BareMetalHostSpec['rootDeviceHints'] | null;
   expected: RegExp;
   /** Edit of the spec that is the cure; undefined: the image server is mended instead, the host is left alone. */
   cure: () => Record<string, unknown> | undefined;
@@ -142,6 +143,14 @@ suite('faults of images and disks', { timeout: 400_000, concurrency: true }, () 
         /spec\.rootDeviceHints \(.*serialNumber: "NOT-THERE".*\/dev\/vda: serial number is "no-disk".*DISK_NO_MATCH\)$/,
       cure: () => ({ rootDeviceHints: { serialNumber: 'no-disk', minSizeGigabytes: null } }),
     },
+    {
+      name: 'default-disk',
+      image: () => good().image,
+      hints: null,
+      expected:
+        /no disk matches the default of hardware profile "unknown"; set spec\.rootDeviceHints \(deviceName: "\/dev\/sda"\).*DISK_NO_MATCH\)$/,
+      cure: () => ({ rootDeviceHints: { deviceName: '/dev/vda' } }),
+    },
   ];
 
   for (const fault of faults) {
@@ -149,7 +158,7 @@ suite('faults of images and disks', { timeout: 400_000, concurrency: true }, () 
       const file = path.join(bed.dir, `${fault.name}.disk`);
       await makeDisk(file, DISK_BYTES);
       const disk = { name: '/dev/vda', serial: fault.name, sizeBytes: DISK_BYTES, logicalSectorBytes: 512 };
-      const rootDeviceHints = fault.hints ?? { serialNumber: fault.name };
+      const rootDeviceHints = fault.hints === undefined ? { serialNumber: fault.name } : (fault.hints ?? undefined);
       const host = await bed.enrol(fault.name, {
         disks: [{ ...disk, rotational: false, file }],
         spec: { rootDeviceHints, image: fault.image() },

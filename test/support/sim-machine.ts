@@ -16,6 +16,8 @@ export class SimMachine implements Bmc {
   /** Makes calls fail. */
   trouble: (() => void) | undefined;
   taskHook: TaskHook = () => {};
+  /** Sees every script that the machine was given. */
+  onScript: (script: string) => void = () => {};
   /** A machine that hangs in its firmware. */
   deaf = false;
   readonly errors: unknown[] = [];
@@ -92,6 +94,7 @@ export class SimMachine implements Bmc {
     if (this.deaf) return;
     const script = await this.#network(this.hardware.mac);
     if (script === undefined) return this.#diskboot();
+    this.onScript(script);
     if (!script.includes('ingot.token=')) return;
     this.running = 'ramdisk';
     await new SimAgent(this.hardware, (task) => this.taskHook(task), signal).run(script);

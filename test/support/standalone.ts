@@ -27,9 +27,11 @@ export interface SimHost {
   bmc: IpmiServer;
 }
 
+type SpecEdit = { [Field in keyof BareMetalHostSpec]?: BareMetalHostSpec[Field] | undefined };
+
 export interface HostOptions {
   /** Laid over the defaults of the spec; undefined members are left out. */
-  spec?: Partial<BareMetalHostSpec>;
+  spec?: SpecEdit;
   disks?: SimDisk[];
   /** The BMC's real password, and what the Secret says. */
   password?: string;
@@ -94,6 +96,10 @@ export class Standalone {
     return this.#child.pid ?? 0;
   }
 
+  get httpUrl(): string {
+    return `http://127.0.0.1:${this.#ready.httpPort}`;
+  }
+
   get kubeconfig(): string {
     return this.#ready.kubeconfig;
   }
@@ -146,7 +152,7 @@ export class Standalone {
   }
 
   /** The BareMetalHost of a machine, with `spec` laid over the defaults. */
-  objectOf(host: SimHost, spec: Partial<BareMetalHostSpec> = {}): object {
+  objectOf(host: SimHost, spec: SpecEdit = {}): object {
     return hostObject(host, spec);
   }
 
@@ -188,7 +194,7 @@ export function plainDisk(more: Partial<SimDisk> = {}): SimDisk {
   return { name: '/dev/vda', serial: 'DISK0', rotational: false, ...size, ...more };
 }
 
-function hostObject(host: SimHost, spec: Partial<BareMetalHostSpec> = {}): object {
+function hostObject(host: SimHost, spec: SpecEdit = {}): object {
   return {
     apiVersion: 'metal3.io/v1alpha1',
     kind: 'BareMetalHost',
@@ -196,6 +202,7 @@ function hostObject(host: SimHost, spec: Partial<BareMetalHostSpec> = {}): objec
     spec: {
       online: true,
       bootMACAddress: host.mac,
+      rootDeviceHints: { deviceName: '/dev/vda' },
       bmc: { address: `ipmi://127.0.0.1:${host.bmc.port}`, credentialsName: `${host.name}-bmc` },
       ...spec,
     },
