@@ -1,10 +1,12 @@
 /** Everything of a real site for whole-machine tests: machines behind BMCs, the engine as a process of its own, kubectl. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Writable } from 'node:stream';
 import { test } from 'node:test';
+import { startChild } from '../../hack/story/children.ts';
 import { Display } from '../../hack/story/display.ts';
 import { type Engine, node, startEngine } from '../../hack/story/engine.ts';
 import { Follower } from '../../hack/story/follow.ts';
@@ -241,6 +243,19 @@ export class FullLab {
   async explain(name: string): Promise<string> {
     const argv = node(join(REPOSITORY, 'src/cli/main.ts'), 'explain', name, '--kubeconfig', this.#engine.kubeconfig);
     return (await exec(argv[0] ?? '', [...argv.slice(1), '--timeline'], { ok: [0, 1] })).stdout;
+  }
+
+  /** Starts a program in the lab's network that ends with the lab. @returns what reads its standard error so far */
+  run(program: string, args: readonly string[], onLine: (line: string) => void): () => string {
+    const log = join(this.dir, `${program}-${this.#closers.length}.log`);
+    const child = startChild([program, ...args], { network: this.lab.network, log, onLine });
+    this.#closers.push(() => child.stop(1000));
+    return () => readFileSync(log, 'utf8');
+  }
+
+  /** Adds a line to the story, for figures that people want to see. */
+  note(text: string): void {
+    this.#story.push(`${text}\n`);
   }
 
   /** What happened so far, with seconds: for the log of a test run. */
