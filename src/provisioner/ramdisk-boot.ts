@@ -1,3 +1,4 @@
+import type { HostWait } from '../api/hostprogress.ts';
 import { bootMacOf } from '../boot/host-index.ts';
 import { diagnoseBoot } from '../boot/diagnose.ts';
 import { kubeTime } from '../core/clock.ts';
@@ -17,6 +18,8 @@ const POWER_CHECK_AFTER_MS = 20_000;
  */
 export async function ensureAgent(run: Run): Promise<StepResult> {
   for (;;) {
+    // Only a machine that reboots by itself gets beyond the limit: `startBoot` stops at it.
+    if ((run.operation?.boots ?? 0) > run.doors.limits.boots) return tooManyBoots(run);
     const boot = run.status.ramdiskBoot;
     const result = boot === undefined ? await keepOrStart(run) : await advance(run, boot.step, Date.parse(boot.since));
     if (result !== 'on') return result;
@@ -45,10 +48,7 @@ export async function startBoot(run: Run): Promise<Advance> {
   if (bootMacOf(run.host) === undefined) {
     return { kind: 'failed', code: 'PROVISION_NO_BOOT_MAC', message: 'spec.bootMACAddress is not set' };
   }
-  if (boots >= limits.boots) {
-    const message = `the ramdisk’s agent did not stay or did not register in ${boots} boots: ${diagnoseBoot(run.status, bootMacOf(run.host), run.now)}`;
-    return { kind: 'failed', code: 'AGENT_NOT_REGISTERED', message };
-  }
+  if (boots >= limits.boots) return tooManyBoots(run);
   const since = kubeTime(run.now);
   await run.doors.book.update(run.key, (status) => ({
     attempt: (status.attempt ?? 0) + 1,
@@ -61,6 +61,13 @@ export async function startBoot(run: Run): Promise<Advance> {
   }));
   run.see('host', 'ramdisk-boot', `booting the ramdisk, attempt ${run.status.attempt ?? 1}`);
   return 'on';
+}
+
+function tooManyBoots(run: Run): StepResult {
+  const why = diagnoseBoot(run.status, bootMacOf(run.host), run.now);
+  const boots = run.operation?.boots ?? 0;
+  const message = `the ramdisk’s agent did not stay or did not register in ${boots} boots: ${why}`;
+  return { kind: 'failed', code: 'AGENT_NOT_REGISTERED', message };
 }
 
 async function advance(
@@ -92,13 +99,29 @@ async function advance(
 async function enter(run: Run, step: 'set-boot-network' | 'power-on' | 'wait-agent'): Promise<void> {
   const ramdiskBoot = { step, since: kubeTime(run.now) };
   if (step !== 'wait-agent') return run.update({ ramdiskBoot });
-  const mac = bootMacOf(run.host) ?? 'the host';
-  const check = `a DHCP request from ${mac} on the boot network; cabling, boot order, the machine’s console`;
   // A fast machine may have registered already: the wait is then over before it began.
   return run.doors.book.update(run.key, (status) =>
-    status.ramdiskBoot === undefined
-      ? undefined
-      : { ramdiskBoot, wait: run.wait('the ramdisk’s agent to register', run.doors.limits.agentBootMs, check) },
+    status.ramdiskBoot === undefined ? undefined : { ramdiskBoot, wait: agentWait(run, run.now) },
+  );
+}
+
+const AGENT_WAIT = 'the ramdisk’s agent to register';
+
+function agentWait(run: Run, since: number): HostWait {
+  const mac = bootMacOf(run.host) ?? 'the host';
+  return {
+    name: AGENT_WAIT,
+    since: kubeTime(since),
+    until: kubeTime(since + run.doors.limits.agentBootMs),
+    check: `a DHCP request from ${mac} on the boot network; cabling, boot order, the machine’s console`,
+  };
+}
+
+/** The wait may be missing: the machine rebooted by itself, or its BMC was waited for in between. */
+async function nameWait(run: Run, since: number): Promise<void> {
+  if (run.status.wait?.name === AGENT_WAIT) return;
+  await run.doors.book.update(run.key, (status) =>
+    status.ramdiskBoot === undefined ? undefined : { wait: agentWait(run, since) },
   );
 }
 
@@ -113,5 +136,6 @@ async function awaitAgent(run: Run, machine: Machine, since: number): Promise<Ad
     run.see('host', 'ramdisk-boot-off', 'the machine went off while it should boot the ramdisk');
     return startBoot(run);
   }
+  await nameWait(run, since);
   return { kind: 'again', ms: POLL_MS };
 }

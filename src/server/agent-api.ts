@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AGENT_PATHS, type AgentLogLine } from '../agent-protocol/messages.ts';
 import { type Checked, checkAgentMessage } from '../agent-protocol/schema.ts';
 import type { ObjectKey } from '../api/meta.ts';
@@ -21,7 +21,8 @@ export interface AgentApiDoors {
   signal: AbortSignal;
 }
 
-const MAX_WAIT_S = 50;
+/** Longest poll. An agent that waits for work is silent as long: shorter than what counts as gone (REBOOTED_MS). */
+const MAX_WAIT_S = 8;
 const REGISTER_BYTES = 256 * 1024;
 /** An inspection of a server with hundreds of disks. */
 const RESULT_BYTES = 8 << 20;
@@ -43,6 +44,16 @@ export function agentRoutes(app: FastifyInstance, doors: AgentApiDoors): void {
     ),
   );
 
+  // Before the body is read: nobody without a session makes the server hold megabytes.
+  const onRequest = (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
+    try {
+      sessionOf(doors, request);
+      done();
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
+
   app.get<{ Querystring: { wait?: string } }>(AGENT_PATHS.task, async (request, reply) => {
     const key = sessionOf(doors, request);
     const wait = Math.min(MAX_WAIT_S, Math.max(0, Number(request.query.wait ?? 0) || 0));
@@ -56,19 +67,19 @@ export function agentRoutes(app: FastifyInstance, doors: AgentApiDoors): void {
     return task;
   });
 
-  app.post(AGENT_PATHS.progress, { bodyLimit: REGISTER_BYTES }, (request) => {
+  app.post(AGENT_PATHS.progress, { bodyLimit: REGISTER_BYTES, onRequest }, (request) => {
     const key = sessionOf(doors, request);
     const { taskId, step, bytesDone, bytesTotal } = accepted(checkAgentMessage.progress(request.body));
     return Promise.resolve({ cancel: sessions.progress(key, taskId, step, bytesDone, bytesTotal) });
   });
 
-  app.post(AGENT_PATHS.result, { bodyLimit: RESULT_BYTES }, async (request, reply) => {
+  app.post(AGENT_PATHS.result, { bodyLimit: RESULT_BYTES, onRequest }, async (request, reply) => {
     const key = sessionOf(doors, request);
     await sessions.result(key, accepted(checkAgentMessage.result(request.body)));
     return reply.code(204).send();
   });
 
-  app.post(AGENT_PATHS.logs, { bodyLimit: LOG_BYTES }, async (request, reply) => {
+  app.post(AGENT_PATHS.logs, { bodyLimit: LOG_BYTES, onRequest }, async (request, reply) => {
     const key = sessionOf(doors, request);
     await doors.logs.append(key, logLines(request.body));
     return reply.code(204).send();

@@ -50,7 +50,7 @@ export interface EntryDoors {
 }
 
 /** A machine that is in its firmware cannot be polling: an agent silent for this long has been rebooted. */
-const REBOOTED_MS = 12_000;
+export const REBOOTED_MS = 12_000;
 
 interface Signed {
   Querystring: SignedQuery;
@@ -140,15 +140,29 @@ async function script(doors: BootHttpDoors, request: FastifyRequest, mac: string
   return renderScript(made);
 }
 
-/** The machine has rebooted by itself while its agent was wanted: it gets a new attempt, the old session ends. */
+/**
+ * The machine has rebooted by itself while its agent was wanted: it gets a new attempt, the old session ends. Looked at
+ * again inside the durable update: meanwhile the host may have gone on, or a second request have done the same.
+ */
 async function renewAttempt(doors: BootHttpDoors, key: ObjectKey): Promise<void> {
   const silent = doors.sessions.silentMs(key);
+  const nonce = doors.book.status(key).agent?.nonce;
   if (silent === undefined || silent < REBOOTED_MS) return;
-  await doors.book.update(key, (status) => ({
-    attempt: (status.attempt ?? 0) + 1,
-    agent: undefined,
-    ramdiskBoot: { step: 'wait-agent', since: kubeTime(doors.clock.now()) },
-  }));
+  let renewed = false;
+  await doors.book.update(key, (status) => {
+    renewed = status.agent !== undefined && status.agent.nonce === nonce && status.boot?.intent === 'ramdisk';
+    if (!renewed) return undefined;
+    return {
+      attempt: (status.attempt ?? 0) + 1,
+      agent: undefined,
+      ramdiskBoot: { step: 'wait-agent', since: kubeTime(doors.clock.now()) },
+      // Counts as one of the boots that the operation may use: a ramdisk that crashes must not do so for ever.
+      ...(status.operation === undefined
+        ? {}
+        : { operation: { ...status.operation, boots: status.operation.boots + 1 } }),
+    };
+  });
+  if (!renewed) return;
   const text = 'the machine rebooted by itself and boots the ramdisk again';
   doors.timeline.add(key, { source: 'agent', kind: 'agent-rebooted', text });
 }

@@ -278,4 +278,24 @@ describe('provisioner: machines', () => {
     assert.equal(engine.book.status(KEY).attempt, 2);
     assert.ok(kinds().includes('agent-rebooted'));
   });
+
+  it('gives up on a machine whose ramdisk crashes again and again', async () => {
+    world.limits.agentSuspectMs = 60_000;
+    world.limits.agentLostMs = 60_000;
+    const before = engine.sessions.silentMs.bind(engine.sessions);
+    engine.sessions.silentMs = (key) => {
+      const silent = before(key);
+      return silent === undefined ? undefined : silent + 13_000;
+    };
+    world.machine.taskHook = (task) => {
+      if (task.kind !== 'write') return;
+      world.machine.override = { device: 'pxe', persistence: 'persistent', firmware: 'uefi' };
+      setImmediate(() => void world.machine.crash());
+      return new Promise(() => {});
+    };
+    const outcome = await provision();
+    assert.equal(outcome?.kind === 'failed' && outcome.code, 'AGENT_NOT_REGISTERED');
+    // How often it came back before a pass saw it is a matter of luck; that it ends is not.
+    assert.ok((engine.book.status(KEY).attempt ?? 0) > world.limits.boots);
+  });
 });

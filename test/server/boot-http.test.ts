@@ -62,6 +62,21 @@ describe('server: HTTP for machines', () => {
     assert.equal((await request('GET', url(other))).status, 403);
   });
 
+  it('makes one new attempt of a reboot, however often the machine asks', async () => {
+    const before = engine.sessions.silentMs.bind(engine.sessions);
+    const at = '2026-01-01T00:00:00Z';
+    const agent = { attempt: 1, registeredAt: at, lastSeen: at, nonce: 'n' };
+    await engine.book.update(KEY, () => ({ attempt: 1, agent, boot: { intent: 'ramdisk', since: at } }));
+    engine.sessions.silentMs = (key) => (engine.book.status(key).agent === undefined ? undefined : 20_000);
+    const script = url(engine.signer.path(scriptScope(MAC), 'script.ipxe', soon()));
+    const replies = await Promise.all([request('GET', script), request('GET', script), request('GET', script)]);
+    engine.sessions.silentMs = before;
+    assert.equal(engine.book.status(KEY).attempt, 2);
+    const tokens = replies.map(({ body }) => /ingot\.token=(\S+)/.exec(body)?.[1]);
+    assert.equal(new Set(tokens).size, 1);
+    assert.notEqual(tokens[0], undefined);
+  });
+
   it('gives frames of the image that was signed for', async () => {
     const path = (file: string) => engine.signer.path(`image/${DIGEST}`, file, soon());
     assert.equal((await request('GET', url(path('frames/1')))).body, '\x01\x02\x03');
