@@ -13,6 +13,8 @@ export class SimMachine implements Bmc {
   override: BootOverride = { device: 'none', persistence: 'once', firmware: 'uefi' };
   /** Every write to the BMC, in order. */
   readonly writes: string[] = [];
+  /** How often the BMC was asked for the power state. */
+  powerReads = 0;
   /** Makes calls fail. */
   trouble: (() => void) | undefined;
   taskHook: TaskHook = () => {};
@@ -40,6 +42,7 @@ export class SimMachine implements Bmc {
   }
 
   powerState(): Promise<PowerState> {
+    this.powerReads += 1;
     this.trouble?.();
     return Promise.resolve(this.running === 'off' ? 'off' : 'on');
   }

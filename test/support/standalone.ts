@@ -172,6 +172,11 @@ export class Standalone {
     return (await request('GET', `http://127.0.0.1:${this.#ready.httpPort}${signed}`)).body;
   }
 
+  /** How often the BMCs of all machines were asked for the power state. */
+  get powerReads(): number {
+    return this.#sims.reduce((n, { machine }) => n + machine.powerReads, 0);
+  }
+
   async close(): Promise<void> {
     await this.hosts.close();
     await Promise.all(
