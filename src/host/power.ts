@@ -96,15 +96,18 @@ function* withoutPowerOff(pass: Pass, wish: RebootWish | undefined): Steps<Verdi
   const done = (annotation(pass.host, REBOOTED_FOR_ANNOTATION) ?? '').split(',').filter((key) => key !== '');
   const held = wish?.held ?? [];
   const remembered = held.length === 0 ? null : held.toSorted().join(',');
-  if (!pass.status.poweredOn) {
+  const due = wish !== undefined && (wish.base || held.some((key) => !done.includes(key)));
+  // A machine that went off because it was asked to reboot is switched on by that reboot, or it would be asked again.
+  if (!pass.status.poweredOn && !(due && pass.host.spec.online)) {
     return pass.host.spec.online ? yield* switchOn(pass) : steady(pass);
   }
-  if (wish !== undefined && (wish.base || held.some((key) => !done.includes(key)))) {
+  if (due) {
     const outcome = yield* ask('reboot', { mode: wish.mode });
     const verdict = unfinished(pass, outcome, 'power management error');
     if (verdict !== undefined) return verdict;
     if (wish.base) pass.annotations.set(REBOOT_ANNOTATION, null);
     pass.annotations.set(REBOOTED_FOR_ANNOTATION, remembered);
+    pass.status.poweredOn = true;
     emit(pass, 'Reboot', 'Host rebooted, its power off is disabled');
     settlePower(pass, true);
     return { kind: 'again' };

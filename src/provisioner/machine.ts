@@ -32,6 +32,13 @@ export class Machine {
     this.#run.see('bmc', 'power-on', 'powered on, verified');
   }
 
+  /** A fresh start without a power off in between. */
+  async reset(): Promise<void> {
+    await this.#call('BMC to reset the machine', (bmc, signal) => bmc.setPower('reset', signal));
+    this.#remember('on');
+    this.#run.see('bmc', 'power-reset', 'reset, power verified');
+  }
+
   async askOff(): Promise<void> {
     await this.#call('BMC to pass on the shutdown', (bmc, signal) => bmc.setPower('soft-off', signal));
     this.#run.see('bmc', 'soft-off', 'asked the OS to shut down');

@@ -8,7 +8,7 @@ import { ImageJobs } from './image-jobs.ts';
 import { inspection } from './inspection.ts';
 import { Machine } from './machine.ts';
 import { runOperation, settle, troubled } from './operation.ts';
-import { endSoftOff, powerOff, powerOn, setIntent } from './power.ts';
+import { endSoftOff, powerOff, powerOn, reboot, setIntent } from './power.ts';
 import type { HostContext, Outcome, ProvisionRequest, Provisioner, Registered } from './provisioner.ts';
 import { provisionIdentity, provisioning } from './provisioning.ts';
 import { Run } from './run.ts';
@@ -119,6 +119,10 @@ export class NativeProvisioner implements Provisioner {
 
   powerOff(context: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>> {
     return powerOff(new Run(this.#doors, context), options.mode);
+  }
+
+  reboot(context: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>> {
+    return reboot(new Run(this.#doors, context), options.mode);
   }
 }
 

@@ -56,10 +56,48 @@ export function powerOff(run: Run, mode: 'soft' | 'hard'): Promise<Outcome<objec
   });
 }
 
+/**
+ * Restarts a machine whose power off is forbidden. Soft: the OS is asked to shut down and the machine switched on again;
+ * one that does not react in time is reset. In the ramdisk there is nothing to save: it is booted anew.
+ */
+export function reboot(run: Run, mode: 'soft' | 'hard'): Promise<Outcome<object>> {
+  return outcomeOf(run, async () => {
+    const machine = new Machine(run);
+    if (run.status.boot?.intent === 'ramdisk') return bootRamdiskAnew(run);
+    if ((await machine.powerState()) === 'off') {
+      if (runsSomething(run.host)) await setIntent(run, 'disk');
+      await machine.on();
+      return settled(run);
+    }
+    if (mode === 'soft' && (await askToShutDown(run, machine)) === 'waiting') return { kind: 'again', ms: POLL_MS };
+    if (mode === 'soft') seeTimeout(run, 'resetting');
+    await machine.reset();
+    return settled(run);
+  });
+}
+
+/** A boot that is under way already is as good as a new one. */
+async function bootRamdiskAnew(run: Run): Promise<StepResult> {
+  if (run.status.ramdiskBoot === undefined) {
+    run.doors.board.forget(run.key);
+    await startBoot(run);
+  }
+  const agent = await ensureAgent(run);
+  return agent.kind === 'again' ? { kind: 'next' } : agent;
+}
+
 /** A shutdown that nobody has followed for this long was taken back meanwhile: a later one begins with asking again. */
 const FORSAKEN_MS = 60_000;
 
 async function softOff(run: Run, machine: Machine): Promise<StepResult> {
+  if ((await askToShutDown(run, machine)) === 'waiting') return { kind: 'again', ms: POLL_MS };
+  seeTimeout(run, 'powering off hard');
+  await machine.off();
+  return settled(run);
+}
+
+/** Asks once and gives the OS its time. `late`: it is over, and the machine is still on. */
+async function askToShutDown(run: Run, machine: Machine): Promise<'waiting' | 'late'> {
   const { softOffMs } = run.doors.limits;
   const asked = Date.parse(run.status.softOffSince ?? '');
   // Written so that a stamp that is missing counts as forsaken.
@@ -67,12 +105,14 @@ async function softOff(run: Run, machine: Machine): Promise<StepResult> {
     await machine.askOff();
     const wait = run.wait('the OS to shut down', softOffMs, 'the OS must react to the power button (ACPI)');
     await run.update({ softOffSince: kubeTime(run.now), wait });
-    return { kind: 'again', ms: POLL_MS };
+    return 'waiting';
   }
-  if (run.now - asked < softOffMs) return { kind: 'again', ms: POLL_MS };
-  run.see('bmc', 'soft-off-timeout', `the OS did not shut down in ${softOffMs / 1000} s; powering off hard`);
-  await machine.off();
-  return settled(run);
+  return run.now - asked < softOffMs ? 'waiting' : 'late';
+}
+
+function seeTimeout(run: Run, instead: string): void {
+  const seconds = run.doors.limits.softOffMs / 1000;
+  run.see('bmc', 'soft-off-timeout', `the OS did not shut down in ${seconds} s; ${instead}`);
 }
 
 /** The machine is off: whoever waited for the OS to shut down waits no more. */

@@ -253,6 +253,25 @@ suite('disablePowerOff', () => {
     assert.equal(lab.provisioner.of('reboot').length, 3, 'a new request of the same client');
   });
 
+  test('a soft reboot under way is seen off: it is ended, and not asked for again', async () => {
+    const lab = new HostLab();
+    await lab.ready({ image: IMAGE, disablePowerOff: true });
+    const { provisioner } = lab;
+    provisioner.held.add('reboot');
+    await lab.annotate({ 'reboot.metal3.io/a': '{"mode":"soft"}' });
+    await lab.until(() => provisioner.of('reboot').length > 0);
+    // The OS has shut down; from here on the reboot can end.
+    provisioner.power.set('lab/node-0', false);
+    provisioner.held.delete('reboot');
+    const asked = provisioner.of('reboot').length;
+    const switchedOn = provisioner.of('powerOn').length;
+    for (let i = 0; i < 4; i++) await lab.settle();
+    assert.equal(provisioner.of('reboot').length, asked + 1);
+    assert.equal(provisioner.of('powerOn').length, switchedOn);
+    assert.equal((await lab.status()).poweredOn, true);
+    assert.equal((await lab.events('Reboot')).length, 1);
+  });
+
   test('online false is not obeyed, found off is switched on', async () => {
     const lab = new HostLab();
     await lab.ready({ image: IMAGE, disablePowerOff: true });

@@ -78,4 +78,44 @@ describe('provisioner: power of a machine that runs its OS', () => {
     await engine.book.update(KEY, () => ({ wait: { ...wait, until: ago(2000) } }));
     assert.equal((await softOff()).kind, 'failed');
   });
+
+  const reboot = async (mode: 'soft' | 'hard') => engine.provisioner.reboot(await engine.context(), { mode });
+
+  it('reboots without a power off, when hard', async () => {
+    assert.deepEqual(await reboot('hard'), { kind: 'done' });
+    assert.deepEqual(world.machine.writes, ['reset']);
+  });
+
+  it('reboots softly: asks the OS, and switches on what it switched off', async () => {
+    assert.equal((await reboot('soft')).kind, 'continue');
+    assert.equal(engine.book.status(KEY).wait?.name, 'the OS to shut down');
+    assert.deepEqual(await powerState(), { kind: 'done', poweredOn: false });
+    assert.deepEqual(await reboot('soft'), { kind: 'done' });
+    assert.deepEqual(world.machine.writes, ['soft-off', 'on']);
+    assert.equal(engine.book.status(KEY).wait, undefined);
+    // The next reboot begins with asking again.
+    assert.equal((await reboot('soft')).kind, 'continue');
+    assert.deepEqual(world.machine.writes, ['soft-off', 'on', 'soft-off']);
+  });
+
+  it('resets a machine whose OS does not react, once', async () => {
+    world.limits.softOffMs = 30_000;
+    await engine.book.update(KEY, () => ({ softOffSince: ago(20_000) }));
+    world.machine.running = 'disk:x';
+    assert.equal((await reboot('soft')).kind, 'continue');
+    await engine.book.update(KEY, () => ({ softOffSince: ago(world.limits.softOffMs + 5000) }));
+    assert.deepEqual(await reboot('soft'), { kind: 'done' });
+    assert.deepEqual(world.machine.writes, ['reset']);
+    assert.equal(engine.book.status(KEY).softOffSince, undefined);
+  });
+
+  it('boots the ramdisk anew where the ramdisk runs', async () => {
+    await engine.book.update(KEY, () => ({ boot: { intent: 'ramdisk', since: ago(1000) }, attempt: 1 }));
+    world.machine.running = 'ramdisk';
+    assert.deepEqual(await reboot('soft'), { kind: 'done' });
+    assert.deepEqual(world.machine.writes, ['off', 'boot pxe once', 'on']);
+    assert.equal(engine.book.status(KEY).attempt, 2);
+    assert.deepEqual(await reboot('soft'), { kind: 'done' }, 'one boot under way is enough');
+    assert.equal(engine.book.status(KEY).attempt, 2);
+  });
 });

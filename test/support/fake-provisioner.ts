@@ -148,7 +148,10 @@ export class FakeProvisioner implements Provisioner {
   }
 
   async reboot(host: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>> {
-    return this.#run('reboot', host, options, () => ({}));
+    return this.#run('reboot', host, options, () => {
+      this.power.set(nameOf(host), true);
+      return {};
+    });
   }
 
   #push(op: Op, script: Script, times: number): void {
