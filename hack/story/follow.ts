@@ -25,7 +25,7 @@ export class Follower {
     this.#display = display;
     this.#signal = signal;
     kubectl.watch('baremetalhosts', (object) => this.#onHost(object as BareMetalHost));
-    kubectl.watch('hostprogress', (object) => this.#onProgress(object as HostProgress));
+    kubectl.watch('hostprogress', (object) => this.#onProgress(object));
   }
 
   host(name: string): BareMetalHost | undefined {

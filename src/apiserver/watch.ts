@@ -125,11 +125,7 @@ class Ticker {
     this.#revision = revision;
   };
 
-  async *merge(
-    changes: AsyncIterable<RawChange>,
-    event: (change: RawChange) => unknown,
-    view: View,
-  ): AsyncGenerator {
+  async *merge(changes: AsyncIterable<RawChange>, event: (change: RawChange) => unknown, view: View): AsyncGenerator {
     const feed = changes[Symbol.asyncIterator]();
     let next = feed.next();
     for (;;) {

@@ -79,7 +79,7 @@ test('a silent QEMU runs into the deadline of the command', async () => {
 });
 
 test('garbage is an error, not a crash', async () => {
-  for (const garbage of ['hello\n', '[1,2]\n', ('x'.repeat((1 << 20) + 1))]) {
+  for (const garbage of ['hello\n', '[1,2]\n', 'x'.repeat((1 << 20) + 1)]) {
     const { qmp, input } = fakeQemu(() => '');
     const waiting = assert.rejects(qmp.execute('x'), (e) => simErrors.is(e, 'SIM_QMP_GARBLED'));
     input.write(garbage);

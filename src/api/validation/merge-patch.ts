@@ -6,10 +6,11 @@ import { isObject } from './schema.ts';
  */
 export function mergePatch(target: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
-  const out: Record<string, unknown> = isObject(target) ? { ...target } : {};
+  // A map, because assigning to `__proto__`, a legal key in JSON, would not make a property.
+  const out = new Map<string, unknown>(isObject(target) ? Object.entries(target) : []);
   for (const [key, value] of Object.entries(patch)) {
-    if (value === null) delete out[key];
-    else out[key] = mergePatch(out[key], value);
+    if (value === null) out.delete(key);
+    else out.set(key, mergePatch(out.get(key), value));
   }
-  return out;
+  return Object.fromEntries(out);
 }
