@@ -5,7 +5,11 @@ import type { AgentLogLine, ProgressMessage, RegisterRequest, ResultMessage } fr
  * What the server accepts from agents. An agent is only a machine on the boot network that holds a token: every text and
  * list is bounded, unknown keys are dropped, numbers are finite. The agent itself never loads this file.
  */
-const text = (max: number) => z.string().max(max);
+const text = (max: number) => z.string().max(max).overwrite(printable);
+/** What a machine says ends up on terminals: it must not move the cursor there, nor hide what else is shown. */
+function printable(said: string): string {
+  return said.replaceAll(/[\p{Cc}\p{Bidi_Control}]/gu, ' ');
+}
 /** Names, serial numbers, addresses. */
 const short = text(256);
 /** Sentences for people. */

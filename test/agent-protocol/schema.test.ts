@@ -18,6 +18,17 @@ test('messages of real agents pass unchanged', () => {
   }
 });
 
+test('what a machine says about itself cannot move the cursor of a terminal', () => {
+  const smbios = { ...registerSample.smbios, product: 'R640\u001b[2J\u0007\u202e' };
+  const checked = checkAgentMessage.register({ ...registerSample, smbios });
+  assert.equal(checked.ok && checked.message.smbios.product, 'R640 [2J  ');
+  const error = { code: 'X', message: 'bad\u001b]0;title\u0007\r\nline', retry: false };
+  assert.deepEqual(checkAgentMessage.result({ taskId: '1', ok: false, error }), {
+    ok: true,
+    message: { taskId: '1', ok: false, error: { code: 'X', message: 'bad ]0;title   line', retry: false } },
+  });
+});
+
 test('unknown keys are dropped, wherever they are', () => {
   const checked = checkAgentMessage.result({
     taskId: '1',
