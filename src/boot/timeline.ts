@@ -12,6 +12,8 @@ const MAX_TEXT = 300;
 
 /** Machines repeat themselves; what we and our agent do is one thing each time. */
 const REPEATS: ReadonlySet<TimelineSource> = new Set(['dhcp', 'tftp', 'http', 'bmc']);
+/** Anybody on the boot network can try to register, and must not push out what really happened. */
+const REFUSED = 'agent-refused';
 
 export interface Observation {
   source: TimelineSource;
@@ -33,7 +35,7 @@ export function withObservation(timeline: readonly TimelineEntry[], seen: Observ
       e.text === text &&
       nowMs - lastSeenMs(e) <= MERGE_WITHIN_MS,
   );
-  const same = REPEATS.has(seen.source) ? timeline[index] : undefined;
+  const same = REPEATS.has(seen.source) || seen.kind === REFUSED ? timeline[index] : undefined;
   if (same !== undefined) return timeline.with(index, { ...same, count: (same.count ?? 1) + 1, lastAt: at });
   return [...timeline.slice(-(TIMELINE_LIMIT - 1)), { at, source: seen.source, kind: seen.kind, text }];
 }

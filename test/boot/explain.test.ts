@@ -161,6 +161,20 @@ describe('timeline', () => {
     assert.equal(twice({ source: 'host', kind: 'step', text: 'x' }, 1000), 2);
   });
 
+  it('is not pushed out by a stranger who tries to register again and again', () => {
+    let timeline = withObservation([], { source: 'host', kind: 'step', text: 'writing the image' }, NOW);
+    const refused = { source: 'agent', kind: 'agent-refused', text: 'refused an agent from 10.0.0.66: wrong token' };
+    for (let i = 0; i < 2 * TIMELINE_LIMIT; i++)
+      timeline = withObservation(timeline, { ...refused, source: 'agent' }, NOW + i);
+    assert.deepEqual(
+      timeline.map((e) => [e.kind, e.count]),
+      [
+        ['step', undefined],
+        ['agent-refused', 2 * TIMELINE_LIMIT],
+      ],
+    );
+  });
+
   it('is bounded, drops the oldest and hides secrets', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ maxLength: 500 }), { maxLength: 300 }), (texts) => {
