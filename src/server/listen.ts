@@ -28,6 +28,18 @@ const STATUS: Readonly<Record<string, number>> = {
   BOOT_NOTHING: 404,
 };
 
+/** Peers that send or take nothing are cut off: neither firmware nor an agent pauses for that long. */
+const PATIENCE = {
+  forceCloseConnections: true,
+  /** A request must be complete, ms. */
+  requestTimeout: 60_000,
+  /** A connection on which nothing moves, ms; longer than the longest poll. */
+  connectionTimeout: 120_000,
+  keepAliveTimeout: 75_000,
+} as const;
+/** More than the machines of a boot network need, fewer than the files a process may have open. */
+const MAX_CONNECTIONS = 4000;
+
 /** Boot files, scripts and frames: plain HTTP, for firmware. @throws SERVER_PORT_IN_USE */
 export async function startBootHttp(
   where: Where,
@@ -35,7 +47,7 @@ export async function startBootHttp(
   metrics: Metrics,
   log: Logger,
 ): Promise<Listener> {
-  const app = Fastify({ logger: false, forceCloseConnections: true, bodyLimit: 1024, exposeHeadRoutes: true });
+  const app = Fastify({ logger: false, ...PATIENCE, bodyLimit: 1024, exposeHeadRoutes: true });
   errorsAsJson(app, log);
   bootRoutes(app, doors);
   if (doors.entry !== undefined) entryRoutes(app, doors, doors.entry);
@@ -56,11 +68,8 @@ export async function startAgentApi(
 ): Promise<Listener> {
   const app = Fastify({
     logger: false,
-    forceCloseConnections: true,
+    ...PATIENCE,
     https: { cert: tls.certPem, key: tls.keyPem, minVersion: 'TLSv1.3' },
-    // Longer than the longest poll.
-    requestTimeout: 120_000,
-    keepAliveTimeout: 75_000,
   });
   const plain = app as unknown as FastifyInstance;
   errorsAsJson(plain, log);
@@ -69,6 +78,7 @@ export async function startAgentApi(
 }
 
 async function listen(app: FastifyInstance, where: Where): Promise<Listener> {
+  app.server.maxConnections = MAX_CONNECTIONS;
   try {
     await app.listen({ host: where.address, port: where.port });
   } catch (error) {
