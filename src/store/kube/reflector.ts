@@ -96,11 +96,12 @@ export async function* reflect<T extends KubeObject>(
       }
     } catch (error) {
       if (options.signal.aborted) return;
+      failures++;
       if (storeErrors.is(error, 'STORE_EXPIRED')) {
         revision = '';
-        continue;
+        // Once is how watches age; again without an event in between is a server in trouble.
+        if (failures === 1) continue;
       }
-      failures++;
       doors.log.warn(`watch of ${type.plural} failed, trying again: ${errorText(error)}`, { failures });
       await pause(doors, failures, options.signal);
     }

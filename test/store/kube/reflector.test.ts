@@ -124,6 +124,15 @@ test('410 in the stream or as an answer lists again and tells what vanished and 
   assert.deepEqual(await collect(store, seen.length), seen);
 });
 
+test('a server that says 410 to everything is not asked in a busy loop', async (t) => {
+  const gone = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old resource version' };
+  const rounds = Array.from({ length: 300 }, () => [list([], '5'), json(gone, 410)]).flat();
+  const { store, urls } = await scripted(t, rounds);
+  const signal = AbortSignal.timeout(300);
+  for await (const event of store.watch(CONFIG_MAP, { signal })) assert.equal(event.type, 'synced');
+  assert.ok(urls.length >= 4 && urls.length < 40, `${urls.length} requests`);
+});
+
 test('server errors, garbage and instant ends are waited out', async (t) => {
   const { store } = await scripted(t, [
     json({ message: 'boom' }, 500),
