@@ -1,6 +1,7 @@
 import type { DiskFacts, WriteResult, WriteTask } from '../agent-protocol/messages.ts';
 import type { PinnedDisk } from '../api/hostprogress.ts';
 import type { Clock } from '../core/clock.ts';
+import { Deadline } from '../core/deadline.ts';
 import { errorText } from '../core/errors.ts';
 import { findPinned } from '../disk/pin.ts';
 import { FRAME_BYTES } from '../image/manifest-types.ts';
@@ -13,6 +14,9 @@ import { writeImage } from './write/write-image.ts';
 
 /** A manifest of a 4 TiB image is about this long. */
 const MAX_MANIFEST_BYTES = 128 * 1024 * 1024;
+
+/** The largest manifest over a line of 10 Mbit/s. */
+const MANIFEST_MS = 120_000;
 
 /** GET of a signed URL. */
 export type Fetch = (url: string, maxBytes: number, signal: AbortSignal) => Promise<Uint8Array>;
@@ -52,6 +56,12 @@ function identify(pin: PinnedDisk, disks: readonly DiskFacts[]): DiskFacts {
   }
 }
 
+/** A server that takes the request and then says nothing is given up long before the task is. */
+async function fetchManifest(task: WriteTask, doors: WriteDoors, signal: AbortSignal): Promise<Uint8Array> {
+  using deadline = new Deadline(doors.clock, 'the manifest of the image', MANIFEST_MS, signal);
+  return await doors.fetch(task.manifestUrl, MAX_MANIFEST_BYTES, deadline.signal);
+}
+
 /** Writes the image of a write task. @throws what `openPinned` and `writeImage` throw */
 export async function runWrite(
   task: WriteTask,
@@ -62,7 +72,7 @@ export async function runWrite(
   context.report({ step: 'fetching the manifest' });
   const { disk, device } = await openPinned(task.target, disks, context);
   await using _device = device;
-  const text = await doors.fetch(task.manifestUrl, MAX_MANIFEST_BYTES, context.signal);
+  const text = await fetchManifest(task, doors, context.signal);
   context.log.info('writing image', { disk: disk.name, serial: disk.serial, image: task.manifestDigest });
   return await writeImage({
     device,
