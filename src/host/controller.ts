@@ -14,6 +14,7 @@ import { HostIndex } from './host-index.ts';
 import { HostMetrics } from './metrics.ts';
 import { DEFAULT_LIFECYCLE, type LifecycleConfig } from './pass.ts';
 import { type HostDoors, reconcileHost } from './reconcile.ts';
+import { Rests } from './rests.ts';
 
 export interface HostControllerConfig extends LifecycleConfig {
   /** Hosts reconciled at the same time. */
@@ -52,21 +53,33 @@ export function startHostController(options: HostControllerOptions): HostControl
   // A watch that fails stops the rest too: half a controller would look alive and do nothing.
   const failure = new AbortController();
   const signal = AbortSignal.any([options.signal, failure.signal]);
+  const rests = new Rests(options.clock);
   const queue = new WorkQueue({
     ...options,
     signal,
     name: 'baremetalhost',
     concurrency: config.concurrency,
     work: async (key, stop) => {
+      const rest = rests.left(key);
+      if (rest > 0) return { requeueMs: rest };
       try {
-        return await reconcileHost(doors, splitKey(key), stop);
+        const result = await reconcileHost(doors, splitKey(key), stop);
+        rests.ended(key, result.failed === true ? result.requeueMs : undefined);
+        return result;
       } catch (error) {
         if (!stop.aborted) metrics.count('reconcileError');
         throw error;
       }
     },
   });
-  const watches = [watchHosts(options.store, index, queue, signal), watchSecrets(options.store, index, queue, signal)];
+  const edited = (key: ObjectKey) => {
+    rests.edited(keyText(key));
+    queue.add(keyText(key));
+  };
+  const watches = [
+    watchHosts(options.store, index, edited, signal),
+    watchSecrets(options.store, index, edited, signal),
+  ];
   const guarded = watches.map(async (watch) => {
     try {
       await watch;
@@ -80,13 +93,16 @@ export function startHostController(options: HostControllerOptions): HostControl
   return { done, wake: (key) => queue.add(keyText(key)) };
 }
 
+/** Told of hosts that somebody gave a reason to look at again. */
+type Edited = (key: ObjectKey) => void;
+
 function splitKey(text: string): ObjectKey {
   const slash = text.indexOf('/');
   return { namespace: text.slice(0, Math.max(0, slash)), name: text.slice(slash + 1) };
 }
 
 /** Queues hosts; changes of labels or status alone are nobody's wish and are passed over (metal3-compat §2.2). */
-async function watchHosts(store: Store, index: HostIndex, queue: WorkQueue, signal: AbortSignal): Promise<void> {
+async function watchHosts(store: Store, index: HostIndex, edited: Edited, signal: AbortSignal): Promise<void> {
   const seen = new Map<string, string>();
   const waiting = new Set<string>();
   let synced = false;
@@ -94,7 +110,7 @@ async function watchHosts(store: Store, index: HostIndex, queue: WorkQueue, sign
     if (event.type === 'synced') {
       // Passes ask about the other hosts: none runs before all are known.
       synced = true;
-      for (const key of waiting) queue.add(key);
+      for (const key of waiting) edited(splitKey(key));
       waiting.clear();
       continue;
     }
@@ -102,14 +118,14 @@ async function watchHosts(store: Store, index: HostIndex, queue: WorkQueue, sign
     if (event.type === 'deleted') {
       index.remove(keyOf(event.object));
       seen.delete(key);
-      for (const rival of index.rivalsOf(event.object.spec.bootMACAddress)) queue.add(keyText(rival));
+      for (const rival of index.rivalsOf(event.object.spec.bootMACAddress)) edited(rival);
       continue;
     }
     index.observe(event.object);
     const wish = wishOf(event.object);
     if (seen.get(key) === wish) continue;
     seen.set(key, wish);
-    if (synced) queue.add(key);
+    if (synced) edited(keyOf(event.object));
     else waiting.add(key);
   }
 }
@@ -126,7 +142,7 @@ function wishOf(host: BareMetalHost): string {
  * are polled. Claims are written into the Secret too: if they woke hosts, each new user of a shared Secret would make all
  * the others try again what has just failed, and none would keep its backoff.
  */
-async function watchSecrets(store: Store, index: HostIndex, queue: WorkQueue, signal: AbortSignal): Promise<void> {
+async function watchSecrets(store: Store, index: HostIndex, edited: Edited, signal: AbortSignal): Promise<void> {
   const contents = new Map<string, string>();
   let synced = false;
   const labels = { [ENVIRONMENT_LABEL]: ENVIRONMENT_VALUE };
@@ -145,7 +161,7 @@ async function watchSecrets(store: Store, index: HostIndex, queue: WorkQueue, si
     // A host that owns it when it is first seen has read it already: the label that shows it here is that host's own.
     const owners = new Set(known === undefined ? metadata.ownerReferences?.map((o) => o.uid) : []);
     for (const user of index.usersOfSecret(metadata.namespace ?? '', metadata.name)) {
-      if (!owners.has(user.uid)) queue.add(keyText(user.key));
+      if (!owners.has(user.uid)) edited(user.key);
     }
   }
 }

@@ -28,6 +28,8 @@ export interface HostDoors extends WriteDoors {
 export interface PassResult {
   /** When to look again, ms; undefined: when something changes. */
   requeueMs: number | undefined;
+  /** A failure was recorded: until then nothing but an edit is a reason to look again. */
+  failed?: boolean;
 }
 
 const NOTHING: PassResult = { requeueMs: undefined };
@@ -150,7 +152,7 @@ async function finish(doors: HostDoors, pass: Pass, verdict: Verdict): Promise<P
   const saved = changed ? await saveStatus(doors, host, { ...status, conditions }) : host;
   await writeAnnotations(doors, host, saved, pass.annotations);
   await report(doors, pass);
-  return { requeueMs: requeueOf(verdict) };
+  return { requeueMs: requeueOf(verdict), ...(verdict.kind === 'failed' ? { failed: true } : {}) };
 }
 
 function requeueOf(verdict: Exclude<Verdict, { kind: 'gone' }>): number | undefined {

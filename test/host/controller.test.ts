@@ -110,6 +110,11 @@ suite('host controller', () => {
     await b.store.patch(SECRET, secret, { stringData: { password: 'other' } });
     await b.clock.advance(5_000);
     assert.equal(tries(), 2);
+    controller.wake({ namespace: 'lab', name: 'node' });
+    await b.clock.advance(5_000);
+    assert.equal(tries(), 2, 'a machine that stirs does not shorten the backoff');
+    await b.clock.advance(240_000);
+    assert.equal(tries(), 3, 'its end does');
     b.stop.abort();
     await controller.done;
   });

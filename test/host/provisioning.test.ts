@@ -142,7 +142,7 @@ suite('provisioning', () => {
     assert.equal(failed.errorType, 'provisioning error');
     assert.match(
       failed.errorMessage,
-      /image digest is wrong \(IMAGE_CHECKSUM\); image http:.*os\.qcow2, checksum a{64}/,
+      /image digest is wrong; image http:.*os\.qcow2, checksum a{64} \(IMAGE_CHECKSUM\)$/,
     );
     await lab.until((h) => h?.status?.provisioning.state === 'deprovisioning');
     assert.equal((await lab.status()).provisioningFailCount, 1);
