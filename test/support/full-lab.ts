@@ -253,6 +253,17 @@ export class FullLab {
     return () => readFileSync(log, 'utf8');
   }
 
+  /** Makes a machine's network cable slow, without losing packets; undefined makes it fast again. In bit/s. */
+  async slowLine(name: string, bitsPerSecond: number | undefined): Promise<void> {
+    const tap = this.lab.network.taps[this.lab.hosts.indexOf(this.host(name))] ?? '';
+    const tc = ['-n', this.lab.network.namespace, 'qdisc'];
+    if (bitsPerSecond === undefined) await exec('tc', [...tc, 'del', 'dev', tap, 'root']);
+    else {
+      const shape = ['rate', `${bitsPerSecond}bit`, 'burst', '256kb', 'limit', '64mb'];
+      await exec('tc', [...tc, 'replace', 'dev', tap, 'root', 'tbf', ...shape]);
+    }
+  }
+
   /** Adds a line to the story, for figures that people want to see. */
   note(text: string): void {
     this.#story.push(`${text}\n`);
