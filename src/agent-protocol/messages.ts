@@ -45,6 +45,8 @@ export interface RegisterRequest {
   clockMs: number;
   /** Seconds since the kernel started. */
   uptimeSeconds: number;
+  /** Random per boot (`/proc/sys/kernel/random/boot_id`): tells a lost answer from a second machine with the token. */
+  bootId?: string;
 }
 
 export interface RegisterReply {
@@ -104,6 +106,8 @@ export interface DiskFacts {
   /** `/dev/vda` */
   name: string;
   byPath?: string;
+  /** Other names below /dev/disk/by-path/ that udev gives it. */
+  byPathAlternates?: string[];
   sizeBytes: number;
   logicalSectorBytes: number;
   rotational: boolean;

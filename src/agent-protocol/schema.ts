@@ -30,6 +30,7 @@ const register = z.object({
   firmware: z.enum(['uefi', 'bios']),
   clockMs: z.number(),
   uptimeSeconds: z.number().nonnegative(),
+  bootId: short.min(16).optional(),
 });
 
 const progress = z.object({
@@ -51,6 +52,7 @@ const diskNames = {
 const disk = z.object({
   name: short,
   byPath: short.optional(),
+  byPathAlternates: list(short, 16).optional(),
   sizeBytes: count,
   logicalSectorBytes: count.positive(),
   rotational: z.boolean(),

@@ -86,6 +86,8 @@ export interface AgentStatus {
   /** Random; the session key is derived from it and the server's secret, so a restarted engine still knows the agent. */
   nonce: string;
   bootMac?: string;
+  /** Of the kernel's boot id, until the session is used: an agent that lost the answer may register again. */
+  bootIdDigest?: string;
   ip?: string;
   smbiosUuid?: string;
   /** What the machine really booted with, whatever was asked for. */

@@ -33,9 +33,17 @@ function containsRule(what: string, wanted: string, get: (d: DiskFacts) => strin
   return (d) => (normal(get(d)).includes(normal(wanted)) ? undefined : said(what, get(d)));
 }
 
+/** udev has more than one name for some: an ATA disk's ends in `-ata-3.0` and, shorter, in `-ata-3`. */
+function byPathRule(wanted: string): Rule {
+  return (d) =>
+    [d.byPath, ...(d.byPathAlternates ?? [])].some((path) => normal(path) === normal(wanted))
+      ? undefined
+      : said('by-path link', d.byPath);
+}
+
 function deviceNameRule(wanted: string): Rule {
   return normal(wanted).startsWith('/dev/disk/by-path/')
-    ? equalRule('by-path link', wanted, (d) => d.byPath)
+    ? byPathRule(wanted)
     : equalRule('device name', wanted, (d) => d.name);
 }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { RegisterReply, RegisterRequest, ResultMessage } from '../agent-protocol/messages.ts';
 import type { AgentStatus, HostProgressStatus } from '../api/hostprogress.ts';
 import { type ObjectKey, keyOf, keyText } from '../api/meta.ts';
@@ -41,7 +42,8 @@ export class AgentSessions {
   }
 
   /**
-   * Takes a machine's registration, once per token.
+   * Takes a machine's registration, once per token. When the answer was lost the same boot of the same machine may ask
+   * again, until it has used its session.
    * @param ip where the request came from; `serverAddress` where it was received
    * @throws AGENT_TOKEN_REFUSED
    */
@@ -66,13 +68,21 @@ export class AgentSessions {
       firmware: request.firmware,
       serverAddress,
       ...(request.smbios.uuid === undefined ? {} : { smbiosUuid: request.smbios.uuid }),
+      ...(request.bootId === undefined ? {} : { bootIdDigest: digestOf(request.bootId) }),
     };
-    await book.update(key, (status) => this.#admit(key, status, agent, ip));
+    let { nonce } = agent;
+    await book.update(key, (status) => {
+      const again = isAnswerLost(status, agent);
+      nonce = again && status.agent !== undefined ? status.agent.nonce : agent.nonce;
+      return again ? undefined : this.#admit(key, status, agent, ip);
+    });
     this.#seen.set(keyText(key), { nowMs: clock.now(), storedMs: clock.now() });
-    timeline.add(key, { source: 'agent', kind: 'agent-registered', text: registeredText(request, ip) });
-    wake(key);
+    if (nonce === agent.nonce) {
+      timeline.add(key, { source: 'agent', kind: 'agent-registered', text: registeredText(request, ip) });
+      wake(key);
+    }
     return {
-      sessionKey: tokens.sessionKey(key, subject, agent.nonce),
+      sessionKey: tokens.sessionKey(key, subject, nonce),
       serverTimeMs: clock.now(),
       host: { ...key, uid: subject.hostUid },
       attempt: subject.attempt,
@@ -165,7 +175,8 @@ export class AgentSessions {
   #touch(key: ObjectKey, agent: AgentStatus): void {
     const nowMs = this.#doors.clock.now();
     const storedMs = this.#seen.get(keyText(key))?.storedMs ?? 0;
-    const store = nowMs - storedMs >= SEEN_STORE_MS;
+    // Whoever uses the session has had the answer: from now on nobody may ask for it again.
+    const store = nowMs - storedMs >= SEEN_STORE_MS || agent.bootIdDigest !== undefined;
     this.#seen.set(keyText(key), { nowMs, storedMs: store ? nowMs : storedMs });
     if (store) this.#store(key, agent.nonce, nowMs);
   }
@@ -175,9 +186,30 @@ export class AgentSessions {
     const { book, log } = this.#doors;
     const lastSeen = kubeTime(nowMs);
     book
-      .update(key, ({ agent }) => (agent?.nonce === nonce ? { agent: { ...agent, lastSeen } } : undefined))
+      .update(key, ({ agent }) => (agent?.nonce === nonce ? { agent: used(agent, lastSeen) } : undefined))
       .catch((error: unknown) => log.debug('lastSeen not stored', { host: keyText(key), error: errorText(error) }));
   }
+}
+
+function used({ bootIdDigest: _, ...agent }: AgentStatus, lastSeen: string): AgentStatus {
+  return { ...agent, lastSeen };
+}
+
+/** The same boot of the same machine, whose session nobody has used yet. */
+function isAnswerLost({ agent, attempt, boot }: HostProgressStatus, asking: AgentStatus): boolean {
+  return (
+    boot?.intent === 'ramdisk' &&
+    attempt === asking.attempt &&
+    agent?.attempt === asking.attempt &&
+    agent.bootMac === asking.bootMac &&
+    agent.bootIdDigest !== undefined &&
+    agent.bootIdDigest === asking.bootIdDigest
+  );
+}
+
+/** Objects are read by more people than may know what lets a machine in. */
+function digestOf(bootId: string): string {
+  return createHash('sha256').update(bootId).digest('base64url');
 }
 
 function registeredText(request: RegisterRequest, ip: string): string {

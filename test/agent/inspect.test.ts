@@ -72,6 +72,10 @@ test('a captured machine with every kind of disk is inspected in full', async ()
       ['HDD', 3, true],
     ],
   );
+  assert.deepEqual(
+    disks.map((d) => d.byPathAlternates?.map((path) => path.slice(18))),
+    [undefined, ['pci-0000:00:1f.2-ata-3'], undefined, ['virtio-pci-0000:00:02.0']],
+  );
 });
 
 test('the CD drive, removable and read-only disks are not offered', async () => {
@@ -98,6 +102,17 @@ test('the register message carries identity, cards and addresses', async () => {
   assert.equal(request.firmware, 'bios');
   assert.deepEqual(request.nics[0], { name: 'enp0s1', mac: '52:54:00:12:00:00', ips: ['10.0.2.15', '2001:db8::15'] });
   assert.deepEqual(request.nics[1]?.ips, []);
+  assert.equal(request.bootId, undefined, 'the capture has none');
+});
+
+test('the register message tells one boot from another', async () => {
+  const machine = capture('q35-all-disks');
+  const path = '/proc/sys/kernel/random/boot_id';
+  machine.links[path] = path;
+  machine.files[path] = Buffer.from('0f3c9a52-7f0e-4a45-8f0b-5d2c0c1d7e01\n').toString('base64');
+  const boot = { token: 't', bootMac: undefined, agentVersion: '1' };
+  const request = await registerRequest({ ...doors('q35-all-disks'), tree: capturedTree(machine) }, boot);
+  assert.equal(request.bootId, '0f3c9a52-7f0e-4a45-8f0b-5d2c0c1d7e01');
 });
 
 test('a card without an address has one entry; speed is whole Gbit/s', () => {

@@ -70,6 +70,15 @@ describe('root device hints', () => {
     assert.equal(chosen({ minSizeGigabytes: 1 }, [stick, sda]), '/dev/sdb');
   });
 
+  it('knows a disk by every by-path link that udev gives it', () => {
+    const ata = { ...sda, byPath: `${sda.byPath}.0`, byPathAlternates: [`${sda.byPath}`] };
+    for (const deviceName of [ata.byPath, `${sda.byPath}`]) {
+      assert.deepEqual(chooseDisk({ deviceName }, [nvme, ata]), { ok: true, disk: ata });
+    }
+    const other = chooseDisk({ deviceName: `${sda.byPath}.1` }, [ata]);
+    assert.ok(!other.ok && other.refusals[0]?.reason === `by-path link is "${ata.byPath}"`);
+  });
+
   it('breaks ties of the smallest disk by name', () => {
     const b = { ...nvme, name: '/dev/nvme1n1' };
     assert.equal(chosen(undefined, [b, nvme]), '/dev/nvme0n1');

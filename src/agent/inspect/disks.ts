@@ -117,6 +117,6 @@ export function storageDetails(disk: InspectedDisk): HardwareStorage {
 
 /** The disk as the protocol has it. */
 export function diskFacts(disk: InspectedDisk): DiskFacts {
-  const { moreByPaths: _, ...facts } = disk;
-  return facts;
+  const { moreByPaths, ...facts } = disk;
+  return { ...facts, ...(moreByPaths.length === 0 ? {} : { byPathAlternates: moreByPaths }) };
 }

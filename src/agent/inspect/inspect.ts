@@ -85,5 +85,6 @@ export async function registerRequest(
     firmware: await readFirmwareMode(tree),
     clockMs: doors.clock.now(),
     uptimeSeconds: uptime,
+    ...optional('bootId', await readText(tree, '/proc/sys/kernel/random/boot_id')),
   };
 }

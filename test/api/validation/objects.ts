@@ -170,6 +170,7 @@ const PROGRESS: Complete<HostProgressStatus> = {
     lastSeen: AT,
     nonce: 'n',
     bootMac: '52:54:00:00:00:01',
+    bootIdDigest: 'x',
     ip: '192.0.2.20',
     smbiosUuid: 'u',
     firmware: 'uefi',
