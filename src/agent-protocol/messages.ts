@@ -69,8 +69,6 @@ export type TaskMessage =
   | (TaskBase & { kind: 'finish'; finish: FinishTask })
   | (TaskBase & { kind: 'power'; action: 'reboot' | 'poweroff' });
 
-export type TaskKind = TaskMessage['kind'];
-
 /** `metadata`: partition tables and signatures of every non-read-only disk (metal3-compat §2.8). */
 export interface CleanPolicy {
   mode: 'metadata';

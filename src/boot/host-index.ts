@@ -41,10 +41,6 @@ export class HostIndex {
     return this.#hosts.get(key);
   }
 
-  all(): BareMetalHost[] {
-    return [...this.#hosts.values()];
-  }
-
   /** @param mac canonical form (lower case, colons) */
   byMac(mac: string): MacOwner {
     const boot = this.#boot.get(mac);

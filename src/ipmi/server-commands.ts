@@ -1,6 +1,6 @@
 import { IngotError, errorCode, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import type { BootFlags, Chassis } from './chassis.ts';
+import type { Chassis } from './chassis.ts';
 import { AppCmd, type DeviceIdentity, encodeAuthCapabilities, encodeDeviceId } from './commands/app.ts';
 import { BootParameter, decodeBootFlags, encodeBootFlags, encodeBootOption } from './commands/boot-options.ts';
 import { ChassisCmd, decodeChassisControl, encodeChassisStatus } from './commands/chassis.ts';
@@ -192,6 +192,3 @@ function closeOwnSession(data: Uint8Array, sender: Sender): Answer {
   if (sender === undefined || id !== sender.bmcSessionId) return refuse(0x87);
   return { completion: Completion.ok, closes: id };
 }
-
-/** Boot flags as a BMC has them that was never told anything. */
-export const NO_BOOT_FLAGS: BootFlags = { valid: false, persistent: false, efi: false, device: 'none' };

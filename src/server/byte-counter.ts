@@ -4,7 +4,6 @@ import type { Counter, Metrics } from '../core/metrics.ts';
 /** Bytes served to machines, by what they were. */
 export class ByteCounter {
   readonly #counter: Counter<'kind'>;
-  readonly #totals = new Map<string, number>();
 
   constructor(metrics: Metrics) {
     this.#counter = metrics.counter('ingot_served_bytes_total', 'Bytes served to machines over HTTP.', ['kind']);
@@ -12,7 +11,6 @@ export class ByteCounter {
 
   add(kind: 'ramdisk' | 'image', bytes: number): void {
     this.#counter.inc({ kind }, bytes);
-    this.#totals.set(kind, (this.#totals.get(kind) ?? 0) + bytes);
   }
 
   /** Counts what the reply announced. */
@@ -20,9 +18,5 @@ export class ByteCounter {
     const length = Number(reply.getHeader('content-length') ?? 0);
     if (reply.request.method !== 'HEAD' && length > 0) this.add(kind, length);
     return reply;
-  }
-
-  total(kind: 'ramdisk' | 'image'): number {
-    return this.#totals.get(kind) ?? 0;
   }
 }
