@@ -191,8 +191,9 @@ export class AgentSessions {
   }
 }
 
-function used({ bootIdDigest: _, ...agent }: AgentStatus, lastSeen: string): AgentStatus {
-  return { ...agent, lastSeen };
+function used(agent: AgentStatus, lastSeen: string): AgentStatus {
+  const { bootIdDigest: _, ...rest } = agent;
+  return { ...rest, lastSeen };
 }
 
 /** The same boot of the same machine, whose session nobody has used yet. */

@@ -39,6 +39,8 @@ export interface ImageSource {
     image: Image,
     options: { signal: AbortSignal; onProgress: (progress: ImageProgress) => void },
   ): Promise<PreparedImage>;
+  /** Drops a prepared image that is damaged, so that `prepare` makes it again. @returns whether it is whole */
+  recheck(digest: string, signal: AbortSignal): Promise<boolean>;
 }
 
 /** How long things may take. Defaults suit real servers; tests and labs shorten them. */

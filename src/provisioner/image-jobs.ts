@@ -36,11 +36,14 @@ export class ImageJobs {
     this.#doors = doors;
   }
 
-  /** Starts the work when nobody has, and says how it stands. The host is woken when that changes. */
-  ask(run: Run, image: Image): ImageState {
+  /**
+   * Starts the work when nobody has, and says how it stands. The host is woken when that changes.
+   * @param suspect digest of what was prepared before and came to a machine damaged: it is looked at first
+   */
+  ask(run: Run, image: Image, suspect?: string): ImageState {
     this.#dropOld();
-    const id = idOf(image);
-    const job = this.#jobs.get(id) ?? this.#start(id, image);
+    const id = idOf(image, suspect);
+    const job = this.#jobs.get(id) ?? this.#start(id, image, suspect);
     if (job.state.kind === 'working') job.waiting.set(keyText(run.key), run.key);
     // An answer is told once to everybody who waited; who asks later gets a new one, from the cache or by a new try.
     else this.#forget(id, job, keyText(run.key));
@@ -48,8 +51,8 @@ export class ImageJobs {
   }
 
   /** Shows the figures of the work a host waits for. */
-  show(run: Run, image: Image): void {
-    const id = idOf(image);
+  show(run: Run, image: Image, suspect?: string): void {
+    const id = idOf(image, suspect);
     const job = this.#jobs.get(id);
     if (job === undefined) return;
     const { step, bytesDone, bytesTotal } = job.progress;
@@ -70,17 +73,19 @@ export class ImageJobs {
     }
   }
 
-  #start(id: string, image: Image): Job {
+  #start(id: string, image: Image, suspect: string | undefined): Job {
     const job: Job = {
       state: { kind: 'working' },
       endedAt: undefined,
-      progress: { step: 'downloading', bytesDone: 0 },
+      progress: { step: suspect === undefined ? 'downloading' : 'checking', bytesDone: 0 },
       waiting: new Map(),
     };
     this.#jobs.set(id, job);
     const onProgress = (progress: ImageProgress) => void (job.progress = progress);
-    this.#doors.images
-      .prepare(image, { signal: this.#doors.signal, onProgress })
+    const { images, signal } = this.#doors;
+    const checked = suspect === undefined ? Promise.resolve(true) : images.recheck(suspect, signal);
+    checked
+      .then(() => images.prepare(image, { signal, onProgress }))
       .then(
         (prepared): ImageState => ({ kind: 'ready', image: prepared }),
         (error: unknown): ImageState => ({
@@ -99,6 +104,6 @@ export class ImageJobs {
   }
 }
 
-function idOf({ url, checksum, checksumType, format }: Image): string {
-  return JSON.stringify([url, checksum, checksumType, format]);
+function idOf({ url, checksum, checksumType, format }: Image, suspect?: string): string {
+  return JSON.stringify([url, checksum, checksumType, format, suspect]);
 }

@@ -11,7 +11,7 @@ import { Machine } from './machine.ts';
 import type { OperationTable, Step } from './operation.ts';
 import type { ProvisionRequest } from './provisioner.ts';
 import type { Run, StepResult } from './run.ts';
-import { runTask } from './tasks.ts';
+import { runTask, taskIdOf } from './tasks.ts';
 
 /** From a bare machine to one that boots its own OS. The image is prepared while the ramdisk boots. */
 export function provisioning(request: ProvisionRequest, images: ImageJobs): OperationTable {
@@ -30,7 +30,7 @@ export function provisioning(request: ProvisionRequest, images: ImageJobs): Oper
       agent: true,
       run: (run) => awaitImage(run, request, images),
     },
-    { name: 'write', text: 'writing the image', agent: true, run: write },
+    { name: 'write', text: 'writing the image', agent: true, run: (run) => write(run, request, images) },
     { name: 'finish', text: 'finishing the disk', agent: true, run: (run) => finishDisk(run, request) },
     { name: 'leave-ramdisk', text: 'leaving the ramdisk', agent: false, run: leaveRamdisk },
     {
@@ -134,7 +134,32 @@ async function awaitImageInTime(run: Run, request: ProvisionRequest): Promise<St
   return { kind: 'again', ms: 1000 };
 }
 
-async function write(run: Run): Promise<StepResult> {
+/**
+ * Frames that keep coming damaged are damaged where they are kept: the prepared image is checked, and made again if so,
+ * before the write is tried again. @returns undefined when there is nothing to mend or it is done
+ */
+async function mendImage(run: Run, request: ProvisionRequest, images: ImageJobs): Promise<StepResult | undefined> {
+  const { task, image, operation } = run.status;
+  if (operation === undefined || image === undefined || task?.id !== taskIdOf(operation)) return undefined;
+  if (task.error?.code !== FRAME_CORRUPT) return undefined;
+  const state = images.ask(run, request.image, image.manifestDigest);
+  if (state.kind === 'failed') return state;
+  if (state.kind === 'working') {
+    images.show(run, request.image, image.manifestDigest);
+    return { kind: 'again', ms: 1000 };
+  }
+  run.see('host', 'image-rechecked', 'the prepared image was checked after a frame came damaged');
+  const { digest, manifest } = state.image;
+  await run.update({ image: { ...image, manifestDigest: digest, diskBytes: manifest.diskBytes } });
+  return undefined;
+}
+
+/** What the agent calls it (`agent/write/errors.ts`). */
+const FRAME_CORRUPT = 'WRITE_FRAME_CORRUPT';
+
+async function write(run: Run, request: ProvisionRequest, images: ImageJobs): Promise<StepResult> {
+  const mending = await mendImage(run, request, images);
+  if (mending !== undefined) return mending;
   const { doors, status } = run;
   const { disk, image } = status;
   if (disk === undefined || image === undefined) return startOver('the disk or the image is not known');

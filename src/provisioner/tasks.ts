@@ -1,5 +1,5 @@
 import type { TaskMessage, TaskResult } from '../agent-protocol/messages.ts';
-import type { TaskStatus } from '../api/hostprogress.ts';
+import type { OperationStatus, TaskStatus } from '../api/hostprogress.ts';
 import { kubeTime } from '../core/clock.ts';
 import { startBoot } from './ramdisk-boot.ts';
 import { NO_FIGURES } from './rate.ts';
@@ -28,7 +28,7 @@ export async function runTask(
 ): Promise<TaskOutcome> {
   const operation = run.operation;
   if (operation === undefined) return { kind: 'again', ms: 0 };
-  const id = `${operation.id}.${operation.step}.${operation.retries}`;
+  const id = taskIdOf(operation);
   const task = run.status.task?.id === id ? run.status.task : await issue(run, id, payload.kind, timeoutMs);
   if (task.state === 'succeeded') {
     const result = run.doors.board.result(run.key, id);
@@ -39,6 +39,11 @@ export async function runTask(
   if (run.now > Date.parse(task.deadline)) return timedOut(run, payload.kind, timeoutMs);
   run.doors.board.offer(run.key, { ...payload, id, deadlineMs: Date.parse(task.deadline) });
   return { kind: 'again', ms: POLL_MS };
+}
+
+/** The task of the step under way, and of its present try. */
+export function taskIdOf({ id, step, retries }: OperationStatus): string {
+  return `${id}.${step}.${retries}`;
 }
 
 async function issue(run: Run, id: string, kind: string, timeoutMs: number): Promise<TaskStatus> {

@@ -18,7 +18,7 @@ function world(clock: FakeClock) {
       : Promise.resolve({ digest: DIGEST, manifest: MANIFEST });
   const woken: string[] = [];
   const jobs = new ImageJobs({
-    images: { prepare },
+    images: { prepare, recheck: () => Promise.resolve(true) },
     clock,
     log: silentLogger,
     signal: new AbortController().signal,

@@ -230,6 +230,20 @@ describe('provisioner: machines', () => {
     assert.equal(world.machine.running, `disk:${DIGEST}`);
   });
 
+  it('has the prepared image checked, once, when its frames come damaged, and writes again', async () => {
+    let damaged = 0;
+    world.machine.taskHook = (task) => {
+      if (task.kind !== 'write' || damaged++ > 0) return;
+      throw Object.assign(new Error('image frame 1 is damaged, again'), { code: 'WRITE_FRAME_CORRUPT' });
+    };
+    const before = world.imageCalls;
+    assert.deepEqual(await provision(), { kind: 'done' });
+    assert.deepEqual(world.rechecked, [DIGEST]);
+    assert.ok(world.imageCalls - before >= 3, 'prepared for the first write and for the second');
+    assert.ok(kinds().includes('image-rechecked'));
+    assert.equal(world.machine.running, `disk:${DIGEST}`);
+  });
+
   it('takes a token once, and only for the boot it was made for', async () => {
     await inspect();
     const { agent, attempt } = engine.book.status(KEY);

@@ -68,6 +68,8 @@ export class World {
   ports = { http: 0, agent: 0 };
   imageFailure: Error | undefined;
   imageCalls = 0;
+  /** Digests of images that were looked at again. */
+  readonly rechecked: string[] = [];
   /** Prepared only when this resolves. */
   imageHold: Promise<void> = Promise.resolve();
   limits: Limits = { ...FAST };
@@ -156,7 +158,13 @@ export class Engine {
       board,
       astray,
       bmcs: { get: () => Promise.resolve(world.machine), release: () => Promise.resolve() },
-      images: { prepare: () => prepare(world) },
+      images: {
+        prepare: () => prepare(world),
+        recheck: (digest) => {
+          world.rechecked.push(digest);
+          return Promise.resolve(false);
+        },
+      },
       signer,
       clock,
       log,

@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { AGENT_PATHS, type DiskFacts, type TaskMessage, type TaskResult } from '../../src/agent-protocol/messages.ts';
+import { errorCode } from '../../src/core/errors.ts';
 import { parseManifest } from './parse-manifest.ts';
 import { wipeFile, writeToFile } from './write-to-file.ts';
 
@@ -117,7 +118,8 @@ export class SimAgent {
     } catch (error) {
       this.#signal.throwIfAborted();
       const retry = error instanceof Error && error.message.includes('again');
-      return { taskId: task.id, ok: false, error: { code: 'SIM_FAILED', message: String(error), retry } };
+      const code = errorCode(error) === 'UNKNOWN' ? 'SIM_FAILED' : errorCode(error);
+      return { taskId: task.id, ok: false, error: { code, message: String(error), retry } };
     }
   }
 
