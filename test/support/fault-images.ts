@@ -101,6 +101,15 @@ export class ImageServer {
     });
   }
 
+  /** Sends half of `bytes` and the rest when the promise resolves. */
+  stall(name: string, bytes: Uint8Array, until: Promise<void>): void {
+    this.#routes.set(name, (_, response) => {
+      response.writeHead(200, { 'content-length': bytes.length });
+      response.write(bytes.subarray(0, bytes.length / 2));
+      void until.then(() => response.end(bytes.subarray(bytes.length / 2)));
+    });
+  }
+
   close(): void {
     this.#server.closeAllConnections();
     this.#server.close();
