@@ -85,7 +85,8 @@ export function bootRoutes(app: FastifyInstance, doors: BootHttpDoors): void {
     if (file !== 'vmlinuz' && file !== 'ramdisk.zst') return reply.code(404).send('no such file\n');
     const kernel = file === 'vmlinuz';
     see(doors, request, kernel ? 'http-kernel' : 'http-ramdisk', `${kernel ? 'kernel' : 'ramdisk'} asked for by HTTP`);
-    return bytes.count('ramdisk', await sendFile(request, reply, kernel ? files.kernel : files.ramdisk));
+    const path = kernel ? files.kernel : files.ramdisk;
+    return sendFile(request, reply, path, (count) => bytes.add('ramdisk', count));
   });
 
   app.get<Signed & { Params: { digest: string } }>('/image/:digest/manifest', async (request, reply) => {

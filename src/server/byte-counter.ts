@@ -1,4 +1,3 @@
-import type { FastifyReply } from 'fastify';
 import type { Counter, Metrics } from '../core/metrics.ts';
 
 /** Bytes served to machines, by what they were. */
@@ -11,12 +10,5 @@ export class ByteCounter {
 
   add(kind: 'ramdisk' | 'image', bytes: number): void {
     this.#counter.inc({ kind }, bytes);
-  }
-
-  /** Counts what the reply announced. */
-  count(kind: 'ramdisk' | 'image', reply: FastifyReply): FastifyReply {
-    const length = Number(reply.getHeader('content-length') ?? 0);
-    if (reply.request.method !== 'HEAD' && length > 0) this.add(kind, length);
-    return reply;
   }
 }

@@ -26,8 +26,16 @@ export function parseRange(header: string | undefined, size: number): ByteRange 
   return start >= size ? 'unsatisfiable' : { start, end };
 }
 
-/** Sends a file, whole or the range asked for. The caller has decided that it may be read. */
-export async function sendFile(request: FastifyRequest, reply: FastifyReply, path: string): Promise<FastifyReply> {
+/**
+ * Sends a file, whole or the range asked for. The caller has decided that it may be read.
+ * @param count told how many bytes of the file are about to be sent
+ */
+export async function sendFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  path: string,
+  count: (bytes: number) => void = () => {},
+): Promise<FastifyReply> {
   const handle = await open(path, 'r');
   try {
     const { size } = await handle.stat();
@@ -44,6 +52,7 @@ export async function sendFile(request: FastifyRequest, reply: FastifyReply, pat
       await handle.close();
       return await reply.send();
     }
+    count(end - start + 1);
     // The stream owns the handle from here and closes it, also when the client goes away.
     return await reply.send(handle.createReadStream({ start, end, highWaterMark: 256 * 1024 }));
   } catch (error) {

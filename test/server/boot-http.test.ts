@@ -40,6 +40,9 @@ describe('server: HTTP for machines', () => {
     assert.deepEqual(await request('GET', url(path), { range: 'bytes=11-17' }), { status: 206, body: 'ramdisk' });
     assert.equal((await request('GET', url(path), { range: 'bytes=100-' })).status, 416);
     assert.deepEqual(await request('HEAD', url(path)), { status: 200, body: '' });
+    const served = 'content of ramdisk.zst'.length + 'ramdisk'.length;
+    const { body: metrics } = await request('GET', url('/metrics'));
+    assert.ok(metrics.includes(`ingot_served_bytes_total{kind="ramdisk"} ${served}`), metrics);
     assert.equal((await request('GET', url(engine.signer.path('ramdisk', 'vmlinuz', Date.now() - 5000)))).status, 410);
     assert.equal(
       (await request('GET', url(engine.signer.path('boot/x', 'vmlinuz', soon()).replace('boot/x', 'ramdisk')))).status,

@@ -150,7 +150,8 @@ export class Engine {
     const wake = () => {};
     const astray = new Astray(wake);
     const sessions = new AgentSessions({ book, timeline, tokens, board, clock, log, nonce: randomUUID, wake });
-    const bytes = new ByteCounter(new Metrics());
+    const metrics = new Metrics();
+    const bytes = new ByteCounter(metrics);
     const provisioner = new NativeProvisioner({
       book,
       timeline,
@@ -200,7 +201,7 @@ export class Engine {
         script: { ...common, agentPort: agent.port },
         hostAt: () => KEY,
       },
-      new Metrics(),
+      metrics,
       log,
     );
     world.ports = { http: http.port, agent: agent.port };
