@@ -9,6 +9,7 @@ import { decodeMessage } from '../../src/dhcp/message.ts';
 import type { BootPolicy } from '../../src/dhcp/policy.ts';
 import { startDhcpServer } from '../../src/dhcp/server.ts';
 import type { OpenSockets } from '../../src/dhcp/sockets.ts';
+import { readIp } from '../../src/dhcp/values.ts';
 import { formatIpv4 } from '../../src/wire/ipv4.ts';
 import { SERVER, config, ip, ipHex, rawRequest } from './kit.ts';
 
@@ -91,6 +92,22 @@ describe('the server', () => {
       server.leases().map((l) => l.state),
       ['offered'],
     );
+    await server.close();
+  });
+
+  it('sends a relayed machine to the address of the interface that its relay reached', async () => {
+    const boot: BootPolicy = (_, at) => ({ kind: 'boot', file: 'undionly.kpxe', server: at, reason: 'planned' });
+    const { server, port } = await started(boot);
+    // A relay in the network of eth0 whose packets come in on eth1.
+    port('eth1').hear(rawRequest(1, { giaddr: '10.0.0.254' }));
+    await turn();
+    const [sent] = port('eth1').sent;
+    assert.ok(sent !== undefined);
+    assert.equal(`${formatIpv4(sent.to.address)}:${sent.to.port}`, '10.0.0.254:67');
+    const offer = decodeMessage(sent.bytes);
+    assert.match(formatIpv4(offer.yiaddr), /^10\.0\.0\.10\d$/);
+    assert.equal(formatIpv4(offer.siaddr), '10.9.0.1');
+    assert.equal(formatIpv4(readIp(offer.options, 54) ?? 0), '10.9.0.1');
     await server.close();
   });
 
