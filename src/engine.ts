@@ -67,6 +67,8 @@ export interface EngineDoors {
   /** 32 bytes or more; tokens, sessions and URLs are derived from it. */
   secret: Uint8Array;
   tls: ServingCert;
+  /** May images be files of this machine? Only where those who write hosts own it: a file becomes readable on a disk. */
+  localImages: boolean;
   clock: Clock;
   random: () => number;
   log: Logger;
@@ -132,7 +134,13 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
   const nonce = () => randomBytes(16).toString('base64url');
   const sessions = new AgentSessions({ book, timeline, tokens, board, clock, log, nonce, wake });
   const astray = new Astray(wake);
-  const images = new ImageCache({ dir: join(config.dataDir, 'images'), clock, log, random });
+  const images = new ImageCache({
+    dir: join(config.dataDir, 'images'),
+    clock,
+    log,
+    random,
+    localFiles: doors.localImages,
+  });
   stack.defer(() => images.close());
   const pool = new BmcPool({ clock, random, log });
   stack.defer(() => pool.close());

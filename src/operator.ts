@@ -70,7 +70,8 @@ async function lead(config: OperatorConfig, doors: OperatorDoors, store: Store):
   const { secret, tls } = await keptState(config, store, clock.now(), signal);
   const metrics = new Metrics();
   metrics.collectProcess();
-  const engine = await startEngine(config, { ...doors, store, secret, tls, metrics });
+  // Whoever may write hosts in some namespace must not read this pod's files, its service account's token among them.
+  const engine = await startEngine(config, { ...doors, store, secret, tls, metrics, localImages: false });
   try {
     doors.onReady?.(engine);
     const stopped = new Promise<void>((resolve) => {

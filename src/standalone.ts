@@ -70,7 +70,7 @@ export async function startStandalone(config: StandaloneConfig, doors: Standalon
   await writeKubeconfig({ file: kubeconfig, url: apiUrl, caPem: tls.caPem, token });
   const metrics = new Metrics();
   metrics.collectProcess();
-  const engine = await startEngine(config, { ...doors, store, secret, tls, metrics });
+  const engine = await startEngine(config, { ...doors, store, secret, tls, metrics, localImages: true });
   stack.defer(() => engine.close());
   const { httpPort, agentPort, done } = engine;
   const owned = stack.move();

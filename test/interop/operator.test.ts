@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -157,6 +157,21 @@ suite('operator on a real kube-apiserver', { timeout: 240_000 }, () => {
     assert.equal(await host('.status.hardware.systemVendor.manufacturer'), 'Sim');
     assert.match(await kubectl('-n', 'lab', 'get', 'hardwaredata', 'node-0'), /node-0/);
     assert.match(await kubectl('-n', 'lab', 'get', 'bmh'), /node-0 +available +true/);
+  });
+
+  test('refuses files of its own pod as images, without a word about what is in them', async () => {
+    const digest = createHash('sha256')
+      .update(await readFile('/etc/passwd'))
+      .digest('hex');
+    const image = { url: 'file:///etc/passwd', checksum: '0'.repeat(64), checksumType: 'sha256', format: 'raw' };
+    await kubectl('-n', 'lab', 'patch', 'bmh', 'node-0', '--type=merge', '-p', JSON.stringify({ spec: { image } }));
+    const failed = '--for=jsonpath={.status.errorType}=provisioning error';
+    await kubectl('-n', 'lab', 'wait', 'bmh/node-0', failed, '--timeout=60s');
+    const message = await host('.status.errorMessage');
+    assert.match(message, /local file/);
+    assert.ok(!message.includes(digest), message);
+    await kubectl('-n', 'lab', 'patch', 'bmh', 'node-0', '--type=json', '-p', '[{"op":"remove","path":"/spec/image"}]');
+    await becomes('available');
   });
 
   test('provisioned by a restarted operator: the image is on the pinned disk, the config drive has the uid', async () => {
