@@ -25,6 +25,8 @@ export function upCommand(): Command {
       'after',
       `
 DHCP is answered only for MAC addresses that a BareMetalHost names. Still, make sure that the network is yours.
+With --no-dhcp let the other DHCP server give undionly.kpxe (BIOS) or snponly.efi (UEFI) by TFTP from this machine,
+and to iPXE http://<this machine>:8080/boot.ipxe.
 
 Example:
   ingot up --interface eno2 --range 10.0.0.100-10.0.0.200

@@ -13,9 +13,12 @@ import { type BootHttpDoors, type EntryDoors, localAddress, plainAddress, sendSc
 export function entryRoutes(app: FastifyInstance, doors: BootHttpDoors, entry: EntryDoors): void {
   const { book, timeline } = doors;
 
-  app.get('/boot.ipxe', (request, reply) =>
-    reply.type('text/plain').send(renderEntry(`http://${localAddress(request)}:${request.socket.localPort}`)),
-  );
+  // The second name is where iPXE 1.21 and later looks that firmware has fetched by HTTP.
+  for (const path of ['/boot.ipxe', '/loader/autoexec.ipxe']) {
+    app.get(path, (request, reply) =>
+      reply.type('text/plain').send(renderEntry(`http://${localAddress(request)}:${request.socket.localPort}`)),
+    );
+  }
 
   app.get<{ Params: { mac: string } }>('/boot/:mac', async (request, reply) => {
     if (!isMac(request.params.mac)) throw bootErrors.make('BOOT_NOTHING', 'not a MAC address');

@@ -93,6 +93,7 @@ it('leads a machine from a foreign DHCP server to its script', { timeout: 120_00
   const autoexec = join(dir, 'autoexec.ipxe');
   await tftp('autoexec.ipxe', autoexec);
   assert.equal(await readFile(autoexec, 'utf8'), entry.body, 'newer iPXE finds the same script where it came from');
+  assert.deepEqual(await curl('http://10.64.0.2:8080/loader/autoexec.ipxe'), entry);
 
   await ingot.line(/^inspecting$/, 60_000);
   const chained = /^chain .* (http\S+)/m.exec(entry.body)?.[1] ?? '';
