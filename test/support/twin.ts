@@ -29,7 +29,7 @@ export async function doorOf(kubeconfig: string): Promise<Door> {
   const config = parseYaml(await readFile(kubeconfig, 'utf8')) as Config;
   const cluster = config.clusters[0]!.cluster;
   const user = config.users[0]!.user;
-  const ca = await material(cluster as Record<string, string>, 'certificate-authority');
+  const ca = await material(cluster, 'certificate-authority');
   const cert = await material(user, 'client-certificate');
   const key = await material(user, 'client-key');
   return {
