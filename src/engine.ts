@@ -133,7 +133,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
   const wake = (key: ObjectKey) => wakeHost(key);
   const nonce = () => randomBytes(16).toString('base64url');
   const sessions = new AgentSessions({ book, timeline, tokens, board, clock, log, nonce, wake });
-  const astray = new Astray(wake);
+  const astray = new Astray(wake, clock);
   const images = new ImageCache({
     dir: join(config.dataDir, 'images'),
     clock,

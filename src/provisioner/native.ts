@@ -87,6 +87,7 @@ export class NativeProvisioner implements Provisioner {
     const run = new Run(this.#doors, context);
     this.#doors.board.forget(run.key);
     this.#doors.sessions.forget(run.key);
+    this.#doors.astray.forget(run.key);
     await this.#doors.bmcs.release(run.key);
     await run.update({
       boot: { intent: 'none', since: kubeTime(run.now) },

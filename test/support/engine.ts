@@ -148,7 +148,7 @@ export class Engine {
     const signer = new UrlSigner(world.secret);
     const board = new TaskBoard(clock);
     const wake = () => {};
-    const astray = new Astray(wake);
+    const astray = new Astray(wake, clock);
     const sessions = new AgentSessions({ book, timeline, tokens, board, clock, log, nonce: randomUUID, wake });
     const metrics = new Metrics();
     const bytes = new ByteCounter(metrics);
