@@ -30,7 +30,7 @@ let built: BuiltImages;
 let folder: string | undefined;
 
 const part = (name: string, seconds: number, work: (lab: FullLab) => Promise<void>) =>
-  FullLab.test(() => lab, name, seconds, work);
+  FullLab.test(() => lab, NAME, name, seconds, work);
 
 before(async () => {
   built = await buildForTests();
@@ -38,7 +38,7 @@ before(async () => {
   const big = join(folder, 'big.raw');
   await makeBigImage(built.tinyRaw, big, IMAGE_MIB);
   lab = await FullLab.start(built, {
-    hosts: [{ name: NAME, firmware: 'bios', memoryMiB: 768, disks: [{ sizeBytes: DISK_BYTES }] }],
+    hosts: [{ name: NAME, firmware: 'bios', memoryMiB: 512, disks: [{ sizeBytes: DISK_BYTES }] }],
     images: { big, tiny: built.tinyQcow2 },
   });
 });

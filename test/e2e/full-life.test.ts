@@ -1,6 +1,7 @@
 /** A host's whole life on machines in QEMU, by BIOS and by UEFI, beside machines that must be left alone. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { after, before, describe } from 'node:test';
 import { stringify } from 'yaml';
 import { diskSignatures, fileSystemsAt, partitionOffsets } from '../../hack/story/proof.ts';
@@ -17,8 +18,8 @@ const DISK_BYTES = 4 * 2 ** 30;
 let lab: FullLab | undefined;
 let existing: MachineObservation;
 
-const part = (name: string, seconds: number, work: (lab: FullLab) => Promise<void>) =>
-  FullLab.test(() => lab, name, seconds, work);
+const part = (story: string, name: string, seconds: number, work: (lab: FullLab) => Promise<void>) =>
+  FullLab.test(() => lab, story, `${story}: ${name}`, seconds, work);
 
 before(async () => {
   const built = await buildForTests();
@@ -40,7 +41,7 @@ after(async () => {
 });
 
 describe('machines that must be left alone', () => {
-  part('a machine that runs is enrolled as externally provisioned', 120, async (lab) => {
+  part('existing', 'a machine that runs is enrolled as externally provisioned', 120, async (lab) => {
     const { machine } = lab.host('existing');
     await machine.powerOn();
     await waitConsole(lab.host('existing'), /TINY: ready/, 90);
@@ -52,7 +53,7 @@ describe('machines that must be left alone', () => {
     assert.equal(host.status?.operationalStatus, 'OK');
   });
 
-  part('a machine that nobody enrolled gets silence', 120, async (lab) => {
+  part('stranger', 'a machine that nobody enrolled gets silence', 120, async (lab) => {
     const { machine, mac } = lab.host('stranger');
     const heard = await listen(lab, mac);
     await machine.setBootFlags({ valid: true, persistent: false, efi: false, device: 'pxe' });
@@ -68,10 +69,15 @@ describe('machines that must be left alone', () => {
   });
 });
 
-for (const firmware of ['bios', 'uefi'] as const) describe(`a whole life, ${firmware}`, () => wholeLife(firmware));
+// Side by side, as machines of a real site are: one engine works for both.
+describe('a whole life', { concurrency: 2 }, () => {
+  for (const firmware of ['bios', 'uefi'] as const) {
+    describe(`a whole life, ${firmware}`, { concurrency: 1 }, () => wholeLife(firmware));
+  }
+});
 
 describe('the end', () => {
-  part('the machine that ran all along was never touched', 30, async (lab) => {
+  part('existing', 'the machine that ran all along was never touched', 30, async (lab) => {
     assert.deepEqual(lab.host('existing').machine.observe(), existing);
     const { stdout } = { stdout: await lab.kubectl.run(['get', 'bmh', 'existing', '-o', 'json']) };
     const host = JSON.parse(stdout) as BareMetalHost;
@@ -79,7 +85,11 @@ describe('the end', () => {
     assert.equal(host.status?.errorMessage, '');
   });
 
-  part('the engine ends by a signal, with code 0', 30, async (lab) => {
+  part('engine', 'each image was fetched once, for both machines', 30, async (lab) => {
+    for (const image of lab.images.values()) assert.equal(image.bytesSent, (await stat(image.file)).size, image.file);
+  });
+
+  part('engine', 'the engine ends by a signal, with code 0', 30, async (lab) => {
     assert.equal(await lab.stopEngine(), 0);
   });
 });
@@ -87,14 +97,14 @@ describe('the end', () => {
 function wholeLife(name: Firmware): void {
   const value = randomBytes(6).toString('hex');
 
-  part(`${name}: registered, inspected, available`, 300, async (lab) => {
+  part(name, 'registered, inspected, available', 300, async (lab) => {
     await lab.enrol(name);
     await lab.untilState(name, 'available', 280);
     await hardwareIsRight(lab, name);
     assert.match(await lab.explain(name), /is available, powered on\. Nothing is under way\./);
   });
 
-  part(`${name}: provisioned; its own system calls back with what it was given`, 240, async (lab) => {
+  part(name, 'provisioned; its own system calls back with what it was given', 240, async (lab) => {
     const web = lab.image('first');
     const userData = `#cloud-config\n# ingot-callback: ${web.callbackUrl}\n# ingot-value: ${value}\n`;
     const metaData = 'role: e2e\nlocal-hostname: renamed\n';
@@ -124,7 +134,7 @@ function wholeLife(name: Firmware): void {
     });
   });
 
-  part(`${name}: a reboot by annotation`, 120, async (lab) => {
+  part(name, 'a reboot by annotation', 120, async (lab) => {
     const host = lab.host(name);
     const { powerOns } = host.machine.observe();
     const from = await consoleMark(host);
@@ -137,7 +147,7 @@ function wholeLife(name: Firmware): void {
     assert.equal(after.status?.provisioning.state, 'provisioned');
   });
 
-  part(`${name}: its firmware asks the network first for ever, and it boots its disk`, 180, async (lab) => {
+  part(name, 'its firmware asks the network first for ever, and it boots its disk', 180, async (lab) => {
     const host = lab.host(name);
     const before = await lab.progress(name);
     const from = await consoleMark(host);
@@ -148,7 +158,7 @@ function wholeLife(name: Firmware): void {
     assert.equal((await lab.progress(name)).attempt, before.attempt, 'it was not booted into the ramdisk');
   });
 
-  part(`${name}: another image takes its place`, 300, async (lab) => {
+  part(name, 'another image takes its place', 300, async (lab) => {
     const host = lab.host(name);
     const from = await consoleMark(host);
     await lab.patch(name, { image: lab.spec('second') });
@@ -160,7 +170,7 @@ function wholeLife(name: Firmware): void {
     await waitConsole(host, /TINY: called back[^]*TINY: ready/, 90, from);
   });
 
-  part(`${name}: without an image its disk is wiped`, 200, async (lab) => {
+  part(name, 'without an image its disk is wiped', 200, async (lab) => {
     const disk = lab.disk(name);
     const offsets = await partitionOffsets(disk);
     const had = [...(await diskSignatures(disk)), ...(await fileSystemsAt(disk, offsets))];
@@ -176,7 +186,7 @@ function wholeLife(name: Firmware): void {
     }
   });
 
-  part(`${name}: offline means off, and a deleted host is gone`, 90, async (lab) => {
+  part(name, 'offline means off, and a deleted host is gone', 90, async (lab) => {
     const { machine } = lab.host(name);
     await lab.patch(name, { online: false });
     await lab.until(name, 'power off', 40, (h) => h.status?.poweredOn === false);

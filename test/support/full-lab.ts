@@ -60,8 +60,9 @@ export class FullLab {
   readonly #story: string[];
   readonly #closers: (() => Promise<unknown>)[];
   readonly #signal: AbortSignal;
+  /** The part that failed, by story. */
+  readonly #failed = new Map<string, string>();
   #engine: Engine;
-  #failed: string | undefined;
 
   private constructor(parts: {
     dir: string;
@@ -131,11 +132,12 @@ export class FullLab {
   }
 
   /**
-   * A test of one part of the story, in order. When it fails, what is known of the machines is printed, and the parts
-   * after it fail at once instead of waiting for what cannot come.
+   * A test of one part of a story, in order. When it fails, what is known of the machines is printed, and the story's
+   * later parts fail at once instead of waiting for what cannot come.
    */
   static test(
     lab: () => FullLab | undefined,
+    story: string,
     name: string,
     seconds: number,
     work: (lab: FullLab) => Promise<void>,
@@ -143,12 +145,13 @@ export class FullLab {
     test(name, { timeout: seconds * 1000 }, async () => {
       const it = lab();
       if (it === undefined) throw new Error('the lab did not start');
-      if (it.#failed !== undefined) assert.fail(new NotTried(`not tried, because "${it.#failed}" failed`));
+      const broken = it.#failed.get(story);
+      if (broken !== undefined) assert.fail(new NotTried(`not tried, because "${broken}" failed`));
       const started = performance.now();
       try {
         await work(it);
       } catch (error) {
-        it.#failed = name;
+        it.#failed.set(story, name);
         process.stderr.write(`${await it.#report(errorText(error))}\n`);
         throw error;
       }
