@@ -3,8 +3,7 @@
  * write, hints that fit no disk. One host with little memory goes through all of it.
  */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { diskSignatures, fileSystemsAt, partitionOffsets } from '../../hack/story/proof.ts';
@@ -13,7 +12,7 @@ import { exec } from '../../src/core/exec.ts';
 import { FRAME_BYTES } from '../../src/image/manifest-types.ts';
 import { makeBigImage } from '../support/big-image.ts';
 import { differences, diskBytes } from '../support/disk-content.ts';
-import { type BuiltImages, FullLab, buildForTests } from '../support/full-lab.ts';
+import { type BuiltImages, FullLab, buildForTests, labFolder } from '../support/full-lab.ts';
 import { consoleMark, waitConsole } from '../support/lab.ts';
 
 const NAME = 'node-0';
@@ -27,15 +26,13 @@ const LINE_RATE = 320_000_000;
 
 let lab: FullLab | undefined;
 let built: BuiltImages;
-let folder: string | undefined;
 
 const part = (name: string, seconds: number, work: (lab: FullLab) => Promise<void>) =>
   FullLab.test(() => lab, NAME, name, seconds, work);
 
 before(async () => {
   built = await buildForTests();
-  folder = await mkdtemp(join(tmpdir(), 'ingot-big-image-'));
-  const big = join(folder, 'big.raw');
+  const big = join(await labFolder(), 'big.raw');
   await makeBigImage(built.tinyRaw, big, IMAGE_MIB);
   lab = await FullLab.start(built, {
     hosts: [{ name: NAME, firmware: 'bios', memoryMiB: 512, disks: [{ sizeBytes: DISK_BYTES }] }],
@@ -46,7 +43,6 @@ before(async () => {
 after(async () => {
   if (lab !== undefined) console.log(lab.story);
   await lab?.close();
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 });
 
 part('the engine is killed while the machine loads the ramdisk, and while it is inspected', 300, async (lab) => {

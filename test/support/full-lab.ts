@@ -93,8 +93,7 @@ export class FullLab {
 
   /** Removes what killed tests have left, then starts machines (powered off), web servers and the engine. */
   static async start(built: BuiltImages, options: FullLabOptions): Promise<FullLab> {
-    await sweepFolders();
-    const dir = join(tmpdir(), `${PREFIX}${process.pid}-${await processStart(process.pid)}`);
+    const dir = await labFolder();
     const closers: (() => Promise<unknown>)[] = [() => rm(dir, { recursive: true, force: true })];
     const stop = new AbortController();
     try {
@@ -304,8 +303,15 @@ class NotTried extends Error {
   }
 }
 
-const PREFIX = 'ingot-e2e-';
 const FIRST_WEB_PORT = 8090;
+
+/** This process's folder: goes when the lab is closed, or when the next one starts. */
+export async function labFolder(): Promise<string> {
+  await sweepFolders();
+  const dir = join(tmpdir(), `ingot-e2e-${process.pid}-${await processStart(process.pid)}`);
+  await mkdir(dir, { recursive: true });
+  return dir;
+}
 
 /** Folders of test processes that are gone. Their networks and machines are swept by the next lab that starts. */
 async function sweepFolders(): Promise<void> {
