@@ -36,15 +36,18 @@ export async function startEngine(
   const listen = ['--interface', network.bridge, '--range', LAB_RANGE, '--api-address', network.insideAddress];
   const up = ['up', '--data', data, ...listen, '--ramdisk', ramdisk, '--yes', '--json'];
   const log = join(dir, 'engine.log');
+  // With --json a failed start says why on its standard output.
+  const said: string[] = [];
   const child = startChild(node(join(REPOSITORY, 'src', 'cli', 'main.ts'), ...up), {
     network,
     log,
     onLine: (line) => {
       if (line.includes('"ready":true')) ready(line);
+      else said.push(line);
     },
   });
   const failed = child.exited.then((code) => {
-    throw new Error(`ingot up ended with code ${code ?? 'none'}; see ${log}`);
+    throw new Error(`ingot up ended with code ${code ?? 'none'}: ${said.join(' ').slice(-600)}; see ${log}`);
   });
   failed.catch(() => {});
   const late = new Promise<never>((_, reject) => {
