@@ -80,6 +80,8 @@ export class Transfer {
   }
 
   onTimeout(now: number): TransferStep {
+    // A timer that fires after the end has nothing left to send.
+    if (this.#acked === this.lastBlock) return { do: 'done' };
     this.#timeouts += 1;
     if (this.#timeouts > this.#options.maxTimeouts) {
       return { do: 'give-up', lastBlockSent: this.#sent === this.lastBlock };

@@ -11,7 +11,7 @@ import { ADDRESS_ONLY, BOOT, NOW, SERVER, config } from '../dhcp/kit.ts';
 import { captures } from '../support/captures.ts';
 import { mutator } from '../support/mutate.ts';
 
-const ROUNDS = 600_000;
+const ROUNDS = 1_000_000;
 
 function decoded(bytes: Uint8Array): DhcpMessage | undefined {
   try {

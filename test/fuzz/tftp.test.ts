@@ -9,7 +9,7 @@ import { Transfer, type TransferStep } from '../../src/tftp/transfer.ts';
 import { captures } from '../support/captures.ts';
 import { mutator } from '../support/mutate.ts';
 
-const ROUNDS = 600_000;
+const ROUNDS = 1_000_000;
 
 function typed<T>(action: () => T): T | undefined {
   try {
