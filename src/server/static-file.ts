@@ -40,7 +40,9 @@ export async function sendFile(
   try {
     const { size } = await handle.stat();
     const range = parseRange(request.headers.range, size);
-    reply.header('accept-ranges', 'bytes').type('application/octet-stream');
+    // UEFI HTTP boot starts only what is called a program (UEFI 2.10 §24.7, media type application/efi).
+    const type = path.endsWith('.efi') ? 'application/efi' : 'application/octet-stream';
+    reply.header('accept-ranges', 'bytes').type(type);
     if (range === 'unsatisfiable') {
       await handle.close();
       return await reply.code(416).header('content-range', `bytes */${size}`).send();
