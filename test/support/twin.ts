@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { parseYaml } from '../../src/api/yaml.ts';
@@ -106,6 +107,17 @@ export function comparable(answer: Answer): unknown {
   };
 }
 
+/**
+ * Writers of one object, in an order that does not depend on the clock: the servers sort by whole seconds, and a second
+ * may end between the same write to the one and to the other. That each sorted by its own times is checked here.
+ */
+function canonical(entries: readonly unknown[]): unknown[] {
+  const fields = entries as { operation: string; time?: string; manager: string; subresource?: string }[];
+  const byAge = fields.map((f) => JSON.stringify([f.operation, f.time ?? '', f.manager, f.subresource ?? '']));
+  assert.deepEqual(byAge, byAge.toSorted(), 'managedFields: appliers first, then the oldest, then by name');
+  return fields.map(normal).sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b)));
+}
+
 /** An answer without what no two servers have in common: identities, versions, times. */
 export function normal(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(normal);
@@ -115,6 +127,10 @@ export function normal(value: unknown): unknown {
   for (const [key, item] of Object.entries(value).sort(([a], [b]) => a.localeCompare(b))) {
     if (item === null && key === 'creationTimestamp') continue;
     if (item === '' && key === 'continue') continue;
+    if (key === 'managedFields' && Array.isArray(item)) {
+      out[key] = canonical(item);
+      continue;
+    }
     const volatile = VOLATILE[key];
     out[key] = volatile !== undefined && typeof item === 'string' && item !== '' ? volatile : normal(item);
   }
