@@ -1,3 +1,5 @@
+import type { BmcCapabilities } from './capabilities.ts';
+
 /**
  * Capability interfaces of a BMC. Ask for the narrowest. Each write is verified before the promise resolves: set boot →
  * read back; power → observed in the wanted state (architecture, principle 4). Errors: `bmcErrors` in `errors.ts`.
@@ -13,12 +15,15 @@ export interface PowerControl {
   setPower(action: PowerAction, signal: AbortSignal): Promise<void>;
 }
 
-export type BootDevice = 'none' | 'pxe' | 'disk' | 'cdrom' | 'bios-setup';
+/** `http`: UEFI HTTP boot from `BootOverride.httpUri`. */
+export type BootDevice = 'none' | 'pxe' | 'disk' | 'cdrom' | 'http' | 'bios-setup';
 
 export interface BootOverride {
   device: BootDevice;
   persistence: 'once' | 'persistent';
   firmware: 'uefi' | 'legacy';
+  /** For the device `http`: what the firmware fetches. */
+  httpUri?: string;
 }
 
 export interface BootControl {
@@ -39,7 +44,7 @@ export interface BmcInfo {
 }
 
 /** One open BMC. Made by `openBmc`; sessions are opened lazily and kept. */
-export interface Bmc extends PowerControl, BootControl {
+export interface Bmc extends PowerControl, BootControl, BmcCapabilities {
   /** The address as given, without credentials. For messages. */
   readonly address: string;
   /** Proves that the address answers and the credentials are accepted; cheap when a session is open. */

@@ -13,14 +13,14 @@ const FROM_FLAGS: Record<BootFlagsDevice, BootDevice> = {
   floppy: 'none',
 };
 
-/** Flags that ask for `override`. No override is said by flags that are not valid. */
+/** Flags that ask for `override`. No override is said by flags that are not valid; IPMI knows one kind of network boot. */
 export function flagsOf(override: BootOverride): BootFlags {
   const wanted = override.device !== 'none';
   return {
     valid: wanted,
     persistent: wanted && override.persistence === 'persistent',
     efi: override.firmware === 'uefi',
-    device: override.device,
+    device: override.device === 'http' ? 'pxe' : override.device,
   };
 }
 

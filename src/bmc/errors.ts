@@ -21,6 +21,16 @@ export const bmcErrors = defineErrors({
     retry: false,
     hint: 'this release drives machines by IPMI only: put ipmi://HOST into spec.bmc.address',
   },
+  BMC_UNSUPPORTED: {
+    blame: 'peer',
+    retry: false,
+    hint: 'this BMC or its protocol cannot do that; see what `ingot bmc info` lists, or use another address scheme',
+  },
+  BMC_MEDIA_NOT_ACCEPTED: {
+    blame: 'peer',
+    retry: true,
+    hint: 'the BMC must reach the URL from its own network and have a free virtual CD; try to insert it by its web page',
+  },
   BMC_CREDENTIALS_INVALID: { blame: 'user', retry: false, hint: 'give a user name and a password, both not empty' },
   BMC_UNREACHABLE: {
     blame: 'network',
