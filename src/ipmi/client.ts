@@ -11,7 +11,7 @@ import { MAX_USERNAME } from './handshake.ts';
 import { type LoginPlan, firstPlan, planAfter } from './login-plan.ts';
 import { type LoginOutcome, type OpenedSession, login } from './login.ts';
 import { Privilege } from './numbers.ts';
-import { DEFAULT_PACE, type Pace, Pacer } from './pacer.ts';
+import { DEFAULT_PACE, type Pace, Pacer } from '../core/pacer.ts';
 import { Session, type SessionTiming } from './session.ts';
 import { type CipherSuite, DEFAULT_SUITES, suiteById } from './suites.ts';
 import { type UdpConnect, nodeUdpConnect } from './udp.ts';

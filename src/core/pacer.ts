@@ -1,4 +1,4 @@
-import { type Clock, sleep } from '../core/clock.ts';
+import { type Clock, sleep } from './clock.ts';
 
 export interface Pace {
   /** Commands that may follow one another at once after a rest. */
