@@ -1,0 +1,71 @@
+import { defineErrors } from '../core/errors.ts';
+
+export const redfishErrors = defineErrors({
+  REDFISH_ADDRESS: {
+    blame: 'user',
+    retry: false,
+    hint: 'write spec.bmc.address like redfish://192.0.2.10/redfish/v1/Systems/1',
+  },
+  REDFISH_UNREACHABLE: {
+    blame: 'network',
+    retry: true,
+    hint: 'check power and network of the BMC, its address and port, and whether it speaks http or https',
+  },
+  REDFISH_TIMEOUT: { blame: 'network', retry: true, hint: 'the BMC took too long to answer; it is asked again later' },
+  REDFISH_TLS_UNTRUSTED: {
+    blame: 'user',
+    retry: false,
+    hint: 'trust the certificate of the BMC: by its CA, by its fingerprint, or by disableCertificateVerification',
+  },
+  REDFISH_AUTH_FAILED: {
+    blame: 'user',
+    retry: false,
+    hint: 'check username and password in the Secret, and that the account may use Redfish as administrator',
+  },
+  REDFISH_REFUSED: { blame: 'peer', retry: true, hint: 'see what the BMC answered' },
+  REDFISH_BUSY: { blame: 'peer', retry: true, hint: 'the BMC is busy with something else; it is asked again later' },
+  REDFISH_NOT_FOUND: {
+    blame: 'peer',
+    retry: false,
+    hint: 'check the path in spec.bmc.address; see what the BMC lists',
+  },
+  REDFISH_SYSTEM_AMBIGUOUS: {
+    blame: 'user',
+    retry: false,
+    hint: 'this BMC has several systems: put the path of one into spec.bmc.address',
+  },
+  REDFISH_MALFORMED: {
+    blame: 'peer',
+    retry: true,
+    hint: 'this does not look like a Redfish service: check the port, or update the firmware of the BMC',
+  },
+  REDFISH_TOO_LARGE: { blame: 'peer', retry: false, hint: 'the BMC sent far more than any Redfish resource needs' },
+  REDFISH_FOREIGN_LINK: {
+    blame: 'peer',
+    retry: false,
+    hint: 'the BMC sent a link to another machine, which is refused',
+  },
+  REDFISH_TASK_FAILED: { blame: 'peer', retry: true, hint: 'the BMC took the order and failed at it; see its log' },
+  REDFISH_UNSUPPORTED: { blame: 'peer', retry: false, hint: 'this BMC does not offer that by Redfish' },
+  REDFISH_NOT_APPLIED: {
+    blame: 'peer',
+    retry: true,
+    hint: 'the BMC took the change but does not read it back: check its settings, its lockdown mode and its firmware',
+  },
+  REDFISH_CLOSED: { blame: 'ingot', retry: true, hint: 'the connection was closed while a request was waiting' },
+});
+
+/** A BMC's no, as `REDFISH_REFUSED` carries it in `seen`. */
+export interface Refusal {
+  status: number;
+  /** MessageIds without their version: `Base.PropertyMissing`. */
+  messageIds: readonly string[];
+  texts: readonly string[];
+}
+
+/** Undefined for every other error. */
+export function refusalOf(error: unknown): Refusal | undefined {
+  if (!redfishErrors.is(error, 'REDFISH_REFUSED') && !redfishErrors.is(error, 'REDFISH_BUSY')) return undefined;
+  const { status = 0, messageIds = [], texts = [] } = error.seen as Partial<Refusal>;
+  return { status, messageIds, texts };
+}
