@@ -11,6 +11,9 @@ const PING_TAG = 0x01;
 /** Picks the awaited answer out of what arrives. undefined or an IngotError: not this one, keep waiting. */
 export type Accept<T> = (datagram: Datagram) => T | undefined;
 
+/** Sees each datagram first. @returns true when it was for the listener, so that no exchange gets it */
+export type Listener = (datagram: Datagram) => boolean;
+
 interface Waiter {
   /** @returns true when the datagram was the awaited one */
   take(datagram: Datagram): boolean;
@@ -22,6 +25,7 @@ export class Channel {
   readonly #clock: Clock;
   #socket: UdpSocket | undefined;
   #waiter: Waiter | undefined;
+  #listener: Listener | undefined;
 
   private constructor(clock: Clock) {
     this.#clock = clock;
@@ -91,6 +95,11 @@ export class Channel {
     }
   }
 
+  /** Hands over what comes without having been asked for. One listener; a later one takes its place. */
+  listen(listener: Listener): void {
+    this.#listener = listener;
+  }
+
   /** Sends without waiting. */
   post(packet: Uint8Array): void {
     this.#socket?.send(packet);
@@ -104,7 +113,8 @@ export class Channel {
 
   #receive(bytes: Uint8Array): void {
     try {
-      this.#waiter?.take(decodeDatagram(bytes));
+      const datagram = decodeDatagram(bytes);
+      if (this.#listener?.(datagram) !== true) this.#waiter?.take(datagram);
     } catch (error) {
       // A broken or forged datagram must not end a login; the real answer may still come.
       if (!(error instanceof IngotError)) throw error;

@@ -59,6 +59,22 @@ export const DEFAULT_TIMING: IpmiTiming = {
   closeMs: 500,
 };
 
+/** What a link of `IpmiClient.link` calls. Must not throw. */
+export interface LinkHandlers {
+  /** A payload came: verified, each once, in the order of arrival. */
+  payload(bytes: Uint8Array): void;
+  /** The session is over, and the link with it. Called once, never after `release`. */
+  ended(): void;
+}
+
+/** A way to send and get payloads other than IPMI messages over the session that is open. */
+export interface PayloadLink {
+  /** Sends at once, unpaced; nothing happens when the session is over. */
+  send(bytes: Uint8Array): void;
+  /** Gives the session up; it may then be closed when idle. */
+  release(): void;
+}
+
 /** A session unused for longer than this is probed before a command that must not be sent twice. */
 const TRUST_MS = 10_000;
 
@@ -78,6 +94,7 @@ export class IpmiClient {
   #lastCommand = 0;
   #lastAnswer = 0;
   readonly #closed = new AbortController();
+  readonly #links = new Set<LinkHandlers>();
 
   /** @throws IPMI_AUTH_FAILED when the name fits no BMC, IPMI_NO_SUITE for a suite that is not spoken */
   constructor(target: IpmiTarget, doors: IpmiDoors, timing: Partial<IpmiTiming> = {}) {
@@ -113,6 +130,28 @@ export class IpmiClient {
       return await this.#runNow(command, both);
     }, signal);
     return answer;
+  }
+
+  /**
+   * Subscribes to payloads of `type` (PayloadType.sol), opening a session when there is none. The session is kept while
+   * the link lives, and `run` uses the same one: a session that is lost ends the link before another one is opened.
+   * @throws what `run` throws
+   */
+  async link(type: number, handlers: LinkHandlers, signal: AbortSignal): Promise<PayloadLink> {
+    return await this.#queue(async (both) => {
+      const session = this.#session ?? (await this.#openSession(both));
+      const unsubscribe = session.subscribe(type, (bytes) => handlers.payload(bytes));
+      this.#links.add(handlers);
+      return {
+        send: (bytes) => {
+          if (this.#links.has(handlers)) session.post({ type, bytes });
+        },
+        release: () => {
+          unsubscribe();
+          this.#links.delete(handlers);
+        },
+      };
+    }, signal);
   }
 
   /** Ends the session and refuses further commands. What waits in the queue fails with IPMI_CLOSED. */
@@ -246,13 +285,17 @@ export class IpmiClient {
       throw error;
     }
     this.#session = session;
-    this.#suites = [session.suite, ...this.#suites.filter((s) => s !== session.suite)];
+    const { suite } = session;
+    if (suite !== undefined) this.#suites = [suite, ...this.#suites.filter((s) => s !== suite)];
     return session;
   }
 
   async #endSession(): Promise<void> {
     const session = this.#session;
     this.#session = undefined;
+    const links = [...this.#links];
+    this.#links.clear();
+    for (const link of links) link.ended();
     await session?.close(this.#timing.closeMs);
   }
 
@@ -264,7 +307,7 @@ export class IpmiClient {
 
   async #idle(): Promise<void> {
     const unused = this.#doors.clock.monotonic() - this.#lastCommand;
-    const rest = unused >= this.#timing.idleCloseMs;
+    const rest = unused >= this.#timing.idleCloseMs && this.#links.size === 0;
     try {
       await this.#queue((signal) => (rest ? this.#endSession() : this.#keepAlive(signal)), this.#closed.signal);
     } catch (error) {

@@ -4,7 +4,6 @@ import type { Channel } from './channel.ts';
 import { getAuthCapabilities } from './commands/app.ts';
 import {
   type Handshake,
-  type SessionKeys,
   codesEqual,
   rakp2Code,
   rakp3Code,
@@ -14,6 +13,7 @@ import {
   userKey,
 } from './crypto.ts';
 import { ipmiErrors } from './errors.ts';
+import { type Framing, V20Framing } from './framing.ts';
 import * as handshake from './handshake.ts';
 import { answers, decodeLanMessage, encodeLanMessage, requestMessage } from './lan-message.ts';
 import { Completion, PayloadType, RakpStatus } from './numbers.ts';
@@ -47,10 +47,12 @@ export type LoginOutcome =
   | { kind: 'bad-proof'; step: 'rakp2' | 'rakp4' };
 
 export interface OpenedSession {
-  keys: SessionKeys;
-  consoleSessionId: number;
+  framing: Framing;
+  /** The id that Close Session names. */
   bmcSessionId: number;
-  bmcGuid: Uint8Array;
+  /** Absent in IPMI 1.5, like the suite. */
+  bmcGuid: Uint8Array | undefined;
+  suite: number | undefined;
   privilege: number;
 }
 
@@ -173,8 +175,8 @@ class LoginAttempt {
     const sik = sessionIntegrityKey(suite.auth, kg ?? this.#kuid, this.#shared);
     if (!codesEqual(rakp4Code(suite.auth, sik, this.#shared), reply.code)) return { kind: 'bad-proof', step: 'rakp4' };
     const { consoleSessionId, bmcSessionId, bmcGuid } = this.#shared;
-    const keys = sessionKeys(suite, sik);
-    return { kind: 'open', session: { keys, consoleSessionId, bmcSessionId, bmcGuid, privilege } };
+    const framing = new V20Framing({ own: consoleSessionId, peer: bmcSessionId }, sessionKeys(suite, sik));
+    return { kind: 'open', session: { framing, bmcSessionId, bmcGuid, suite: suite.id, privilege } };
   }
 
   #rakp3(status: number, code: Uint8Array): Uint8Array {

@@ -13,6 +13,8 @@ export const THIS_CHANNEL = 0x0e;
 /** RMCP+ payload types (§13.27.3). */
 export const PayloadType = {
   ipmi: 0x00,
+  /** Serial over LAN. */
+  sol: 0x01,
   openSessionRequest: 0x10,
   openSessionResponse: 0x11,
   rakp1: 0x12,

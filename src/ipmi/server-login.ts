@@ -10,11 +10,11 @@ import {
   sessionKeys,
   userKey,
 } from './crypto.ts';
+import { type Payload, V20Framing } from './framing.ts';
 import * as handshake from './handshake.ts';
 import { PayloadType, Privilege, RakpStatus } from './numbers.ts';
-import { SequenceWindow } from './sequence.ts';
 import type { ServerFaults } from './server-faults.ts';
-import type { ChallengedState, IpmiUser, OpenedState, SessionTable } from './server-session.ts';
+import type { ActiveState, ChallengedState, IpmiUser, OpenedState, SessionTable } from './server-session.ts';
 import { type AlgorithmNumbers, type CipherSuite, algorithmsOf, suiteByAlgorithms, suiteById } from './suites.ts';
 import type { UdpPeer } from './udp.ts';
 
@@ -26,6 +26,8 @@ export interface LoginRules {
   /** Key of the BMC for two-key logins, 20 bytes; undefined: the key of the user takes its place. */
   kg: Uint8Array | undefined;
   faults: ServerFaults;
+  /** Sends a payload to the console of a session. */
+  post(session: ActiveState, payload: Payload): void;
 }
 
 /** What to send back: payload type and payload. undefined: silence. */
@@ -194,27 +196,24 @@ export class ServerLogin {
 
   #activate(session: ChallengedState, rakp4: Uint8Array, now: number): void {
     const { bmcSessionId, consoleSessionId, suite, maxPrivilege, peer, user, keys } = session;
-    this.#table.put(
-      {
-        state: 'active',
-        bmcSessionId,
-        consoleSessionId,
-        suite,
-        maxPrivilege,
-        peer,
-        touchedAt: now,
-        user,
-        limit: session.privilege,
-        privilege: Math.min(session.privilege, Privilege.user),
-        keys,
-        window: new SequenceWindow(),
-        outbound: 0,
-        rakp4,
-        tail: Promise.resolve(),
-        last: undefined,
-      },
-      now,
-    );
+    const active: ActiveState = {
+      state: 'active',
+      bmcSessionId,
+      consoleSessionId,
+      suite,
+      maxPrivilege,
+      peer,
+      touchedAt: now,
+      user,
+      limit: session.privilege,
+      privilege: Math.min(session.privilege, Privilege.user),
+      framing: new V20Framing({ own: bmcSessionId, peer: consoleSessionId }, keys),
+      post: (payload) => this.#rules.post(active, payload),
+      rakp4,
+      tail: Promise.resolve(),
+      last: undefined,
+    };
+    this.#table.put(active, now);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { SessionKeys } from './crypto.ts';
+import type { Framing, Payload } from './framing.ts';
 import type { LanMessage } from './lan-message.ts';
 import type { PrivilegeName } from './numbers.ts';
-import type { SequenceWindow } from './sequence.ts';
 import type { CipherSuite } from './suites.ts';
 import type { UdpPeer } from './udp.ts';
 
@@ -47,9 +47,9 @@ export interface ActiveState extends SessionBase {
   /** The most this session may have, and what it has now; it starts as User (§22.18). */
   limit: number;
   privilege: number;
-  keys: SessionKeys;
-  window: SequenceWindow;
-  outbound: number;
+  framing: Framing;
+  /** Sends a payload to the console of this session, asked or not. */
+  post(payload: Payload): void;
   /** RAKP 4, sent again when RAKP 3 comes again. */
   rakp4: Uint8Array;
   /** Requests run one after another. */

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import type { Clock, Timer } from '../core/clock.ts';
 import { IngotError, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -6,11 +5,11 @@ import { bytesEqual } from '../wire/hex.ts';
 import type { Chassis } from './chassis.ts';
 import type { DeviceIdentity } from './commands/app.ts';
 import { ipmiErrors } from './errors.ts';
+import type { Payload } from './framing.ts';
 import { type LanMessage, decodeLanMessage, encodeLanMessage, responseMessage } from './lan-message.ts';
 import { PayloadType } from './numbers.ts';
-import { type V20Packet, decodeDatagram, encodeV15, encodeV20, encodeV20Plain, openV20 } from './packet.ts';
+import { type Datagram, decodeDatagram, encodeV15, encodeV20Plain } from './packet.ts';
 import { encodeAsf } from './rmcp.ts';
-import { nextSequence } from './sequence.ts';
 import { ServerCommands, type Sender } from './server-commands.ts';
 import type { Fate, ServerFaults } from './server-faults.ts';
 import { ServerLogin } from './server-login.ts';
@@ -38,6 +37,8 @@ export interface IpmiServerOptions {
   suites?: readonly number[];
   faults?: ServerFaults;
   limits?: Partial<SessionLimits>;
+  /** Gets payloads other than IPMI messages (SOL); they are dropped when it is absent. Answers go by `session.post`. */
+  payload?: (payload: Payload, session: ActiveState) => void;
   listen?: UdpListen;
 }
 
@@ -70,6 +71,7 @@ class Server implements IpmiServer {
   readonly #table: SessionTable;
   readonly #login: ServerLogin;
   readonly #commands: ServerCommands;
+  readonly #payload: IpmiServerOptions['payload'];
   readonly #working = new Set<Promise<void>>();
   #socket: UdpSocket | undefined;
   #expiry: Timer | undefined;
@@ -82,13 +84,15 @@ class Server implements IpmiServer {
     this.#random = options.random;
     this.#log = log;
     this.#faults = faults;
+    this.#payload = options.payload;
     const suites = (options.suites ?? DEFAULT_SUITES).map((id) => {
       const suite = suiteById(id);
       if (suite === undefined) throw ipmiErrors.make('IPMI_NO_SUITE', `cipher suite ${id} is not spoken`);
       return suite;
     });
     this.#table = new SessionTable({ ...DEFAULT_LIMITS, ...options.limits });
-    this.#login = new ServerLogin({ users, suites, guid, faults, kg: options.kg }, this.#table);
+    const post = (session: ActiveState, payload: Payload) => this.#post(session, payload);
+    this.#login = new ServerLogin({ users, suites, guid, faults, kg: options.kg, post }, this.#table);
     this.#commands = new ServerCommands({
       chassis,
       deviceId,
@@ -177,7 +181,7 @@ class Server implements IpmiServer {
         this.#outside(datagram.payload, (reply) => this.#reply(encodeV15(reply), from));
       }
     } else if (datagram.sessionId !== 0) {
-      this.#inside(datagram, from);
+      this.#inside(datagram.sessionId, datagram, from);
     } else if (datagram.payloadType === PayloadType.ipmi) {
       this.#outside(datagram.payload, (reply) => this.#reply(encodeV20Plain(PayloadType.ipmi, reply), from));
     } else {
@@ -194,15 +198,16 @@ class Server implements IpmiServer {
   }
 
   /** A packet of an open session. Whatever is not signed by its keys is dropped without a word. */
-  #inside(packet: V20Packet, from: UdpPeer): void {
-    const session = this.#table.get(packet.sessionId);
-    if (session?.state !== 'active' || packet.payloadType !== PayloadType.ipmi) return;
-    const payload = openV20(packet, session.keys);
-    if (!session.window.accept(packet.sequence)) return;
+  #inside(sessionId: number, datagram: Datagram, from: UdpPeer): void {
+    const session = this.#table.get(sessionId);
+    if (session?.state !== 'active') return;
+    const payload = session.framing.open(datagram);
+    if (payload === undefined) return;
     const now = this.#clock.monotonic();
     session.touchedAt = now;
     session.peer = from;
-    const request = decodeLanMessage(payload);
+    if (payload.type !== PayloadType.ipmi) return this.#payload?.(payload, session);
+    const request = decodeLanMessage(payload.bytes);
     if ((request.netFn & 1) === 1) return;
     const { last } = session;
     if (last !== undefined && now - last.at < DUPLICATE_MS && sameRequest(last.message, request)) {
@@ -227,14 +232,11 @@ class Server implements IpmiServer {
   }
 
   #respond(session: ActiveState, response: LanMessage): void {
-    session.outbound = nextSequence(session.outbound);
-    const packet = {
-      payloadType: PayloadType.ipmi,
-      sessionId: session.consoleSessionId,
-      sequence: session.outbound,
-      payload: encodeLanMessage(response),
-    };
-    this.#reply(encodeV20(packet, session.keys, randomBytes(16)), session.peer);
+    this.#post(session, { type: PayloadType.ipmi, bytes: encodeLanMessage(response) });
+  }
+
+  #post(session: ActiveState, payload: Payload): void {
+    this.#reply(session.framing.seal(payload), session.peer);
   }
 
   #track(work: Promise<void>): void {

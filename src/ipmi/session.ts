@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { type Clock, sleep } from '../core/clock.ts';
 import { IngotError } from '../core/errors.ts';
 import { ByteReader } from '../wire/reader.ts';
@@ -9,8 +8,8 @@ import { ipmiErrors } from './errors.ts';
 import { type LanMessage, answers, decodeLanMessage, encodeLanMessage, requestMessage } from './lan-message.ts';
 import type { OpenedSession } from './login.ts';
 import { Completion, PayloadType, Privilege, completionText } from './numbers.ts';
-import { type Datagram, encodeV20, openV20 } from './packet.ts';
-import { SequenceWindow, nextSequence } from './sequence.ts';
+import type { Payload } from './framing.ts';
+import type { Datagram } from './packet.ts';
 
 export interface SessionTiming {
   /** Wait for the first answer, ms; each re-send waits `timeoutStepMs` longer, up to `maxTimeoutMs`. */
@@ -25,14 +24,16 @@ export interface SessionTiming {
 const BUSY_TRIES = 4;
 const BUSY_DELAY_MS = 500;
 
-/** An open RMCP+ session of the console side. One request at a time: the caller queues. */
+/** Gets the payloads of one type, verified, each once, in the order in which they come. Must not throw. */
+export type PayloadHandler = (bytes: Uint8Array) => void;
+
+/** An open session of the console side. One request at a time: the caller queues. */
 export class Session {
   readonly #channel: Channel;
   readonly #opened: OpenedSession;
   readonly #clock: Clock;
   readonly #timing: SessionTiming;
-  readonly #window = new SequenceWindow();
-  #outbound = 0;
+  readonly #subscribers = new Map<number, PayloadHandler>();
   #rqSeq = 0;
 
   constructor(channel: Channel, opened: OpenedSession, clock: Clock, timing: SessionTiming) {
@@ -40,14 +41,43 @@ export class Session {
     this.#opened = opened;
     this.#clock = clock;
     this.#timing = timing;
+    channel.listen((datagram) => this.#unasked(datagram));
   }
 
-  get suite(): number {
-    return this.#opened.keys.suite.id;
+  /** Cipher suite; undefined in IPMI 1.5. */
+  get suite(): number | undefined {
+    return this.#opened.suite;
   }
 
-  get guid(): Uint8Array {
+  /** GUID that came with the login; IPMI 1.5 has none. */
+  get guid(): Uint8Array | undefined {
     return this.#opened.bmcGuid;
+  }
+
+  /**
+   * Hands payloads of `type` to `handler` until the function returned is called. IPMI messages cannot be had this way.
+   * @param type PayloadType.sol, …
+   */
+  subscribe(type: number, handler: PayloadHandler): () => void {
+    this.#subscribers.set(type, handler);
+    return () => {
+      if (this.#subscribers.get(type) === handler) this.#subscribers.delete(type);
+    };
+  }
+
+  /** Sends a payload and waits for nothing. */
+  post(payload: Payload): void {
+    this.#channel.post(this.#opened.framing.seal(payload));
+  }
+
+  /** Payloads that somebody subscribed to go there, whatever exchange is under way. */
+  #unasked(datagram: Datagram): boolean {
+    if (datagram.kind !== 'v2.0' || datagram.payloadType === PayloadType.ipmi) return false;
+    const handler = this.#subscribers.get(datagram.payloadType);
+    if (handler === undefined) return false;
+    const payload = this.#opened.framing.open(datagram);
+    if (payload !== undefined) handler(payload.bytes);
+    return true;
   }
 
   /**
@@ -105,19 +135,13 @@ export class Session {
   }
 
   #packet(message: LanMessage): Uint8Array {
-    this.#outbound = nextSequence(this.#outbound);
-    const payload = encodeLanMessage(message);
-    const sessionId = this.#opened.bmcSessionId;
-    const packet = { payloadType: PayloadType.ipmi, sessionId, sequence: this.#outbound, payload };
-    return encodeV20(packet, this.#opened.keys, randomBytes(16));
+    return this.#opened.framing.seal({ type: PayloadType.ipmi, bytes: encodeLanMessage(message) });
   }
 
   #answer(datagram: Datagram, message: LanMessage): Uint8Array | undefined {
-    if (datagram.kind !== 'v2.0' || datagram.payloadType !== PayloadType.ipmi) return undefined;
-    if (datagram.sessionId !== this.#opened.consoleSessionId) return undefined;
-    const payload = openV20(datagram, this.#opened.keys);
-    if (!this.#window.accept(datagram.sequence)) return undefined;
-    const reply = decodeLanMessage(payload);
+    const payload = this.#opened.framing.open(datagram);
+    if (payload?.type !== PayloadType.ipmi) return undefined;
+    const reply = decodeLanMessage(payload.bytes);
     // "Duplicated request" says that the first copy is being run: its answer is what we wait for.
     if (!answers(reply, message) || reply.data[0] === Completion.duplicate) return undefined;
     return reply.data;

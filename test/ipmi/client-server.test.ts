@@ -465,6 +465,45 @@ test('close ends what waits with IPMI_CLOSED and may be called twice', async () 
   await done(bmc);
 });
 
+test('payloads other than IPMI messages: both ways, between commands, each once, until the session is over', async () => {
+  const seen: string[] = [];
+  const bmc = await virtualBmc({
+    faults: { sent: () => 'twice' },
+    payload: ({ type, bytes }, session) => {
+      seen.push(`bmc got ${type} ${bytes.join('.')}`);
+      session.post({ type, bytes: Uint8Array.of(bytes[0] ?? 0, 0xee) });
+      session.post({ type: 2, bytes });
+    },
+  });
+  const client = bmc.client();
+  const handlers = {
+    payload: (bytes: Uint8Array) => void seen.push(`console got ${bytes.join('.')}`),
+    ended: () => void seen.push('ended'),
+  };
+  const { value: link } = await runClock(bmc.clock, client.link(PayloadType.sol, handlers, never));
+  const running = client.run(getChassisStatus(), never);
+  link.send(Uint8Array.of(7));
+  await runClock(bmc.clock, running);
+  assert.deepEqual(seen.splice(0), ['bmc got 1 7', 'console got 7.238']);
+  await bmc.clock.advance(300_000);
+  assert.equal(bmc.server.sessions, 1, 'a link keeps the session');
+  link.send(Uint8Array.of(8));
+  await bmc.clock.advance(10);
+  assert.deepEqual(seen.splice(0), ['bmc got 1 8', 'console got 8.238']);
+  await bmc.restart();
+  await runClock(bmc.clock, client.run(getChassisStatus(), never));
+  assert.deepEqual(seen.splice(0), ['ended'], 'the link does not move to the new session');
+  link.send(Uint8Array.of(9));
+  await bmc.clock.advance(10);
+  assert.deepEqual(seen, []);
+  const again = await runClock(bmc.clock, client.link(PayloadType.sol, handlers, never));
+  again.value.release();
+  await bmc.clock.advance(200_000);
+  assert.equal(bmc.server.sessions, 0, 'released and idle: closed');
+  assert.deepEqual(seen, []);
+  await done(bmc, client);
+});
+
 test('nothing logged or thrown holds the password', async () => {
   const bmc = await virtualBmc();
   const client = bmc.client({ password: 'hunter2-very-secret' });
