@@ -15,7 +15,7 @@ import type { AgentSessions } from '../provisioner/agent-sessions.ts';
 import { isMac, normalizeMac } from '../wire/mac.ts';
 import type { BootFiles } from './boot-files.ts';
 import type { ByteCounter } from './byte-counter.ts';
-import { sendFile } from './static-file.ts';
+import { FILE_METHODS, sendFile } from './static-file.ts';
 
 /** Prepared images, to be read. `image/cache.ts` through the composition. */
 export interface ImageFrames {
@@ -64,11 +64,15 @@ export function bootRoutes(app: FastifyInstance, doors: BootHttpDoors): void {
   const { signer, clock, files, bytes } = doors;
   const verify = (request: { query: SignedQuery }, scope: string) => signer.verify(request.query, scope, clock.now());
 
-  app.get<{ Params: { name: string } }>('/loader/:name', async (request, reply) => {
-    const path = files.loader(request.params.name);
-    if (path === undefined) return reply.code(404).send('no such loader\n');
-    see(doors, request, 'http-loader', `${request.params.name} sent by HTTP`);
-    return sendFile(request, reply, path);
+  app.route<{ Params: { name: string } }>({
+    method: FILE_METHODS,
+    url: '/loader/:name',
+    handler: async (request, reply) => {
+      const path = files.loader(request.params.name);
+      if (path === undefined) return reply.code(404).send('no such loader\n');
+      if (request.method === 'GET') see(doors, request, 'http-loader', `${request.params.name} sent by HTTP`);
+      return sendFile(request, reply, path);
+    },
   });
 
   app.get<Signed & { Params: { mac: string } }>('/boot/:mac/script.ipxe', async (request, reply) => {
@@ -79,14 +83,17 @@ export function bootRoutes(app: FastifyInstance, doors: BootHttpDoors): void {
     return sendScript(doors, request, reply, mac);
   });
 
-  app.get<Signed & { Params: { file: string } }>('/ramdisk/:file', async (request, reply) => {
-    verify(request, 'ramdisk');
-    const { file } = request.params;
-    if (file !== 'vmlinuz' && file !== 'ramdisk.zst') return reply.code(404).send('no such file\n');
-    const kernel = file === 'vmlinuz';
-    see(doors, request, kernel ? 'http-kernel' : 'http-ramdisk', `${kernel ? 'kernel' : 'ramdisk'} asked for by HTTP`);
-    const path = kernel ? files.kernel : files.ramdisk;
-    return sendFile(request, reply, path, (count) => bytes.add('ramdisk', count));
+  app.route<Signed & { Params: { file: string } }>({
+    method: FILE_METHODS,
+    url: '/ramdisk/:file',
+    handler: async (request, reply) => {
+      verify(request, 'ramdisk');
+      const { file } = request.params;
+      if (file !== 'vmlinuz' && file !== 'ramdisk.zst') return reply.code(404).send('no such file\n');
+      const name = file === 'vmlinuz' ? 'kernel' : 'ramdisk';
+      see(doors, request, `http-${name}`, `${name} asked for by HTTP`);
+      return sendFile(request, reply, files[name], (count) => bytes.add('ramdisk', count));
+    },
   });
 
   app.get<Signed & { Params: { digest: string } }>('/image/:digest/manifest', async (request, reply) => {

@@ -1,5 +1,12 @@
 import { open } from 'node:fs/promises';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
+
+/**
+ * Methods of a route that sends files. HEAD is named because the HEAD route that Fastify would add by itself says
+ * `content-length: 0`, whatever the handler set: UEFI HTTP boot makes its buffer as large as HEAD says, and then waits
+ * for ever with a file that does not fit.
+ */
+export const FILE_METHODS: HTTPMethods[] = ['GET', 'HEAD'];
 
 export interface ByteRange {
   start: number;

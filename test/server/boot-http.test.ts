@@ -34,6 +34,19 @@ describe('server: HTTP for machines', () => {
     }
   });
 
+  it('says the size of a file before it is fetched: UEFI HTTP boot makes its buffer of that', async () => {
+    const size = String('content of snponly.efi'.length);
+    for (const method of ['HEAD', 'GET']) {
+      const reply = await fetch(url('/loader/snponly.efi'), { method });
+      assert.equal(reply.headers.get('content-length'), size, method);
+      assert.equal(reply.headers.get('content-type'), 'application/efi', method);
+      assert.equal(await reply.text(), method === 'HEAD' ? '' : 'content of snponly.efi');
+    }
+    const part = engine.signer.path('ramdisk', 'ramdisk.zst', soon());
+    const reply = await fetch(url(part), { method: 'HEAD', headers: { range: 'bytes=11-17' } });
+    assert.deepEqual([reply.status, reply.headers.get('content-length')], [206, '7']);
+  });
+
   it('gives the ramdisk, whole and in ranges, only by a signature that holds', async () => {
     const path = engine.signer.path('ramdisk', 'ramdisk.zst', soon());
     assert.deepEqual(await request('GET', url(path)), { status: 200, body: 'content of ramdisk.zst' });
