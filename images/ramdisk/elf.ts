@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exec } from '../../src/core/exec.ts';
-import type { CpioEntry } from './cpio.ts';
+import type { CpioEntry } from '../../src/disk/cpio.ts';
 
 const LIBRARY_DIRS = ['lib/x86_64-linux-gnu', 'usr/lib/x86_64-linux-gnu', 'lib64', 'usr/lib64'];
 const PROGRAM_DIRS = ['usr/sbin', 'usr/bin', 'sbin', 'bin'];

@@ -4,7 +4,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';
-import { type CpioEntry, packCpio } from './cpio.ts';
+import { type CpioEntry, packCpio } from '../../src/disk/cpio.ts';
 import { ZSTD } from './recipe.ts';
 
 const compress = promisify(zstdCompress);

@@ -3,7 +3,7 @@ import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { exec } from '../../src/core/exec.ts';
-import type { CpioEntry } from './cpio.ts';
+import type { CpioEntry } from '../../src/disk/cpio.ts';
 
 export interface Kernel {
   /** `6.1.0-56-amd64` */

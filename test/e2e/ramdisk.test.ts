@@ -261,6 +261,7 @@ test('the same inputs give the same bytes', { timeout: 300_000 }, async () => {
     const before = await readFile(join(RAMDISK, 'ramdisk.zst'));
     assert.equal(again.ramdisk.bytes, before.length);
     assert.ok(before.equals(await readFile(join(dir, 'out/ramdisk.zst'))));
+    assert.ok((await readFile(join(RAMDISK, 'ramdisk.iso'))).equals(await readFile(join(dir, 'out/ramdisk.iso'))));
   } finally {
     await rm(dir, { recursive: true });
   }

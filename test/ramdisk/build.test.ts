@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { packCpio } from '../../images/ramdisk/cpio.ts';
+import { packCpio } from '../../src/disk/cpio.ts';
 import { findIcuItems, isDispensable, pruneIcu } from '../../images/ramdisk/icu.ts';
 import { moduleName, selectModules } from '../../images/ramdisk/modules.ts';
 
