@@ -1,31 +1,40 @@
 /**
  * Write speed of our frame writer against `qemu-img convert` (from the qcow2) and `dd` (from the raw file) of the same
- * image, on the same loop device with direct I/O. Needs root. Prints one JSON line; ratios above 1: we are faster.
+ * image, in the same guest: a machine in QEMU that runs our ramdisk, with the two programs in an archive appended to it.
+ * Same disk, direct I/O; the sources are further disks. Prints one JSON line; ratios above 1: we are faster.
  *
- *   node hack/bench/write.ts [--mib 768] [--rounds 3] [--source FILE]
+ *   node hack/bench/write.ts [--mib 768] [--rounds 3] [--memory 768] [--source FILE]
  */
-import { mkdtemp, open, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openBlockDevice } from '../../src/agent/write/block-device.ts';
-import { writeImage } from '../../src/agent/write/write-image.ts';
+import { bundleForRamdisk } from '../../images/ramdisk/agent-bundle.ts';
+import { buildRamdisk } from '../../images/ramdisk/build.ts';
+import { type CpioEntry, packCpio } from '../../images/ramdisk/cpio.ts';
+import { findProgram, libraryEntries } from '../../images/ramdisk/elf.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { exec } from '../../src/core/exec.ts';
 import { silentLogger } from '../../src/core/log.ts';
-import { PackedImage } from '../../src/image/folder.ts';
+import { FRAMES_FILE } from '../../src/image/folder.ts';
 import { undiciDoor } from '../../src/image/http-door.ts';
+import { summarize } from '../../src/image/manifest.ts';
 import { packImage } from '../../src/image/pack.ts';
+import { RamdiskVm } from '../../test/support/ramdisk-vm.ts';
+import type { GuestReport } from './guest/write.ts';
 
 const { values } = parseArgs({
   options: {
     mib: { type: 'string', default: '768' },
     rounds: { type: 'string', default: '3' },
+    memory: { type: 'string', default: '768' },
     source: { type: 'string' },
     concurrency: { type: 'string', default: '4' },
   },
 });
-const signal = AbortSignal.timeout(20 * 60_000);
+const CACHE = resolve(import.meta.dirname, '../../.cache');
+const LIMIT_MS = 30 * 60_000;
+const signal = AbortSignal.timeout(LIMIT_MS);
 const run = (program: string, args: string[]) => exec(program, args, { signal });
 
 /** Programs and libraries of this machine: about as compressible as an operating system. */
@@ -48,87 +57,105 @@ async function makeRaw(path: string, mib: number): Promise<void> {
   await file.close();
 }
 
-async function seconds(action: () => Promise<unknown>): Promise<number> {
-  const start = performance.now();
-  await action();
-  return (performance.now() - start) / 1000;
+/** The ramdisk with this machine's qemu-img and dd, and our writer as a program of its own. */
+async function makeInitrd(path: string, ramdisk: string, job: unknown): Promise<void> {
+  const guest = (name: string) => join(import.meta.dirname, 'guest', name);
+  const programs = ['qemu-img', 'dd'].map((name) => ({ name, file: findProgram('/', name) }));
+  const entries: CpioEntry[] = [
+    { path: 'bench/init', kind: 'file', mode: 0o755, data: await readFile(guest('init')) },
+    { path: 'bench/write.cjs', kind: 'file', data: await bundleForRamdisk(guest('write.ts')) },
+    { path: 'bench/job.json', kind: 'file', data: Buffer.from(JSON.stringify(job)) },
+  ];
+  for (const { name, file } of programs) {
+    entries.push({ path: `bench/bin/${name}`, kind: 'file', mode: 0o755, data: await readFile(file) });
+  }
+  const libraries = await libraryEntries(
+    '/',
+    programs.map((p) => p.file),
+  );
+  entries.push(...libraries.map((entry) => ({ ...entry, path: `bench/${entry.path}` })));
+  await writeFile(path, Buffer.concat([await readFile(ramdisk), packCpio(entries)]));
+}
+
+/** A disk of the guest. */
+function disk(file: string, options: string): string[] {
+  const id = `d${file.replaceAll(/\W/g, '')}`;
+  return [
+    '-drive',
+    `if=none,id=${id},file=${file},format=raw,${options}`,
+    '-device',
+    `virtio-blk-pci,drive=${id},num-queues=1`,
+  ];
+}
+
+async function measure(initrd: string, ramdisk: string, devices: string[]): Promise<GuestReport> {
+  const vm = await RamdiskVm.start({
+    memoryMib: Number(values.memory),
+    mac: '52:54:00:12:00:00',
+    devices,
+    ramdisk: { dir: ramdisk, cmdline: 'rdinit=/bench/init', initrd },
+  });
+  try {
+    await vm.exited(LIMIT_MS);
+  } finally {
+    await vm.stop();
+  }
+  const said = /INGOT-BENCH (.*) END/.exec(vm.console)?.[1];
+  if (said === undefined) throw new Error(`the guest did not report:\n${vm.console}`);
+  return JSON.parse(said) as GuestReport;
 }
 
 const median = (list: number[]) => list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN;
+const round2 = (n: number) => Math.round(n * 100) / 100;
 
 const dir = await mkdtemp(join(tmpdir(), 'ingot-bench-'));
-let device = '';
 try {
-  const raw = join(dir, 'os.raw');
-  const qcow2 = join(dir, 'os.qcow2');
+  const [raw, qcow2, target, initrd] = ['os.raw', 'os.qcow2', 'disk', 'initrd'].map((name) => join(dir, name)) as [
+    string,
+    string,
+    string,
+    string,
+  ];
   if (values.source === undefined) await makeRaw(raw, Number(values.mib));
   else await run('qemu-img', ['convert', '-O', 'raw', values.source, raw]);
   await run('qemu-img', ['convert', '-c', '-O', 'qcow2', raw, qcow2]);
   const doors = { http: undiciDoor(), clock: systemClock, random: Math.random, log: silentLogger };
-  const packSeconds = await seconds(() => packImage({ source: qcow2, dir: join(dir, 'packed') }, doors, { signal }));
-  const image = await PackedImage.open(join(dir, 'packed'));
-  const { manifest } = image;
+  const manifest = await packImage({ source: qcow2, dir: join(dir, 'packed') }, doors, { signal });
+  await writeFile(target, '');
+  await truncate(target, manifest.diskBytes + (64 << 20));
 
-  const backing = join(dir, 'disk');
-  await writeFile(backing, '');
-  await truncate(backing, manifest.diskBytes + (64 << 20));
-  device = (await run('losetup', ['-f', '--show', '--direct-io=on', backing])).stdout.trim();
+  const ramdisk = join(CACHE, 'ramdisk-out');
+  await buildRamdisk({ outDir: ramdisk, cacheDir: join(CACHE, 'ramdisk'), log: () => {} });
+  const job = { manifest, rounds: Number(values.rounds), concurrency: Number(values.concurrency) };
+  await makeInitrd(initrd, join(ramdisk, 'ramdisk.zst'), job);
+  const report = await measure(initrd, ramdisk, [
+    ...disk(target, 'cache=writeback,discard=unmap,detect-zeroes=off'),
+    ...[qcow2, raw, join(dir, 'packed', FRAMES_FILE)].flatMap((file) => disk(file, 'readonly=on')),
+  ]);
 
-  const ours = async () => {
-    await using disk = await openBlockDevice(device, { log: silentLogger });
-    return await writeImage({
-      device: disk,
-      manifest,
-      manifestDigest: manifest.digest,
-      fetchFrame: async (i) => (await image.frame(i)) ?? new Uint8Array(),
-      signal,
-      clock: systemClock,
-      random: Math.random,
-      log: silentLogger,
-      concurrency: Number(values.concurrency),
-    });
+  const t = {
+    ingot: median(report.seconds.ingot),
+    qemuImg: median(report.seconds.qemuImg),
+    dd: median(report.seconds.dd),
   };
-  const wipe = () => run('blkdiscard', ['-f', device]);
-  const contenders = {
-    ingot: ours,
-    qemuImg: () =>
-      run('qemu-img', ['convert', '-n', '-W', '-m', '8', '-t', 'none', '-f', 'qcow2', '-O', 'raw', qcow2, device]),
-    dd: () => run('dd', [`if=${raw}`, `of=${device}`, 'bs=4M', 'oflag=direct', 'conv=fsync', 'status=none']),
-  };
-  const taken: Record<keyof typeof contenders, number[]> = { ingot: [], qemuImg: [], dd: [] };
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const name of ['ingot', 'qemuImg', 'dd'] as const) {
-      await wipe();
-      taken[name].push(
-        await seconds(async () => {
-          await contenders[name]();
-          await run('sync', [device]);
-        }),
-      );
-    }
-  }
-  await wipe();
-  await ours();
-  const resume = await ours();
   const mib = manifest.diskBytes / 2 ** 20;
-  const dataMib = manifest.frames.filter((f) => f.kind === 'data').length * 4;
-  const t = { ingot: median(taken.ingot), qemuImg: median(taken.qemuImg), dd: median(taken.dd) };
-  const round2 = (n: number) => Math.round(n * 100) / 100;
   console.log(
     JSON.stringify({
       bench: 'write',
       diskMiB: mib,
-      dataMiB: dataMib,
+      dataMiB: round2(summarize(manifest).dataBytes / 2 ** 20),
+      sourceMiB: {
+        frames: round2(summarize(manifest).zstdBytes / 2 ** 20),
+        qcow2: round2((await stat(qcow2)).size / 2 ** 20),
+      },
+      guest: { memoryMiB: Number(values.memory), cpus: 1, accelerator: 'tcg' },
       rounds: Number(values.rounds),
       seconds: { ingot: round2(t.ingot), qemuImg: round2(t.qemuImg), dd: round2(t.dd) },
       diskMiBPerSecond: { ingot: round2(mib / t.ingot), qemuImg: round2(mib / t.qemuImg), dd: round2(mib / t.dd) },
       ratio: { againstQemuImg: round2(t.qemuImg / t.ingot), againstDd: round2(t.dd / t.ingot) },
-      again: { seconds: round2(resume.seconds), bytesFetched: resume.bytesFetched },
-      packSeconds: round2(packSeconds),
+      again: report.again,
     }),
   );
-  await image.close();
 } finally {
-  if (device !== '') await run('losetup', ['-d', device]);
   await rm(dir, { recursive: true, force: true });
 }

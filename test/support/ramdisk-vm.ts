@@ -21,6 +21,8 @@ export interface VmOptions {
     dir: string;
     /** Added to the kernel command line. */
     cmdline: string;
+    /** Another archive than the folder's ramdisk.zst. */
+    initrd?: string;
   };
 }
 
@@ -118,10 +120,10 @@ async function qemuArgs(options: VmOptions): Promise<string[]> {
     args.push('-drive', `${flash},unit=1,file=${vars}`);
   }
   if (options.ramdisk !== undefined) {
-    const { dir, cmdline } = options.ramdisk;
+    const { dir, cmdline, initrd = join(dir, 'ramdisk.zst') } = options.ramdisk;
     const info: { cmdline: string } = JSON.parse(await readFile(join(dir, 'ramdisk.json'), 'utf8'));
     const bootif = `BOOTIF=01-${options.mac.replaceAll(':', '-')}`;
-    args.push('-kernel', join(dir, 'vmlinuz'), '-initrd', join(dir, 'ramdisk.zst'));
+    args.push('-kernel', join(dir, 'vmlinuz'), '-initrd', initrd);
     args.push('-append', `${info.cmdline} ${bootif} ${cmdline}`);
   }
   return args;
