@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundleForRamdisk } from '../../images/ramdisk/agent-bundle.ts';
 import { buildRamdisk } from '../../images/ramdisk/build.ts';
-import { type CpioEntry, packCpio } from '../../images/ramdisk/cpio.ts';
+import { type CpioEntry, packCpio } from '../../src/disk/cpio.ts';
 import { findProgram, libraryEntries } from '../../images/ramdisk/elf.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { exec } from '../../src/core/exec.ts';
