@@ -60,6 +60,16 @@ export interface RedfishCalls {
   patch(path: string, body: JsonObject, signal: AbortSignal, options?: WriteOptions): Promise<Written>;
   post(path: string, body: JsonObject | undefined, signal: AbortSignal, options?: WriteOptions): Promise<Written>;
   delete(path: string, signal: AbortSignal): Promise<Written>;
+  /**
+   * POSTs bytes, their number in Content-Length. Never repeated; read something first, so that a lost session is
+   * renewed before.
+   * @param upload `contentType` like `multipart/form-data; boundary=…`
+   */
+  upload(
+    path: string,
+    upload: { contentType: string; bytes: number; data: AsyncIterable<Uint8Array> },
+    signal: AbortSignal,
+  ): Promise<Written>;
   /** One look at a task. */
   task(handle: TaskHandle, signal: AbortSignal): Promise<TaskState>;
   /** Polls until the task has ended. @throws REDFISH_TASK_FAILED */

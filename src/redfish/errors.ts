@@ -1,11 +1,6 @@
 import { defineErrors } from '../core/errors.ts';
 
 export const redfishErrors = defineErrors({
-  REDFISH_ADDRESS: {
-    blame: 'user',
-    retry: false,
-    hint: 'write spec.bmc.address like redfish://192.0.2.10/redfish/v1/Systems/1',
-  },
   REDFISH_UNREACHABLE: {
     blame: 'network',
     retry: true,
@@ -15,7 +10,14 @@ export const redfishErrors = defineErrors({
   REDFISH_TLS_UNTRUSTED: {
     blame: 'user',
     retry: false,
-    hint: 'trust the certificate of the BMC: by its CA, by its fingerprint, or by disableCertificateVerification',
+    hint:
+      'compare the fingerprint with the BMC’s own page, then pin it (annotation ingot.dev/bmc-fingerprint), or trust ' +
+      'its CA (key ca.crt in the credentials Secret, or --bmc-ca), or set spec.bmc.disableCertificateVerification',
+  },
+  REDFISH_TLS_SETTINGS: {
+    blame: 'user',
+    retry: false,
+    hint: 'a CA is one or more PEM certificates; a fingerprint is sha256: and 64 hexadecimal digits',
   },
   REDFISH_AUTH_FAILED: {
     blame: 'user',
@@ -28,6 +30,11 @@ export const redfishErrors = defineErrors({
     blame: 'peer',
     retry: false,
     hint: 'check the path in spec.bmc.address; see what the BMC lists',
+  },
+  REDFISH_SYSTEM_NOT_FOUND: {
+    blame: 'user',
+    retry: false,
+    hint: 'put the path of a system that the BMC has into spec.bmc.address: redfish://HOST/redfish/v1/Systems/ID',
   },
   REDFISH_SYSTEM_AMBIGUOUS: {
     blame: 'user',
@@ -43,7 +50,7 @@ export const redfishErrors = defineErrors({
   REDFISH_FOREIGN_LINK: {
     blame: 'peer',
     retry: false,
-    hint: 'the BMC sent a link to another machine, which is refused',
+    hint: 'credentials are sent to the address in spec.bmc.address only: if the BMC has moved, write the new one there',
   },
   REDFISH_TASK_FAILED: { blame: 'peer', retry: true, hint: 'the BMC took the order and failed at it; see its log' },
   REDFISH_UNSUPPORTED: { blame: 'peer', retry: false, hint: 'this BMC does not offer that by Redfish' },
@@ -51,6 +58,11 @@ export const redfishErrors = defineErrors({
     blame: 'peer',
     retry: true,
     hint: 'the BMC took the change but does not read it back: check its settings, its lockdown mode and its firmware',
+  },
+  REDFISH_UNCERTAIN: {
+    blame: 'network',
+    retry: true,
+    hint: 'the command may or may not have run; the state is read again before anything is repeated',
   },
   REDFISH_CLOSED: { blame: 'ingot', retry: true, hint: 'the connection was closed while a request was waiting' },
 });

@@ -64,6 +64,14 @@ export class FakeCalls implements RedfishCalls {
     });
   }
 
+  async upload(path: string, upload: { contentType: string; bytes: number; data: AsyncIterable<Uint8Array> }) {
+    let length = 0;
+    for await (const chunk of upload.data) length += chunk.length;
+    return this.#write('POST', path, { contentType: upload.contentType, bytes: upload.bytes, length }, () => {
+      throw refused(404, 'Base.ActionNotSupported');
+    });
+  }
+
   delete(path: string): Promise<Written> {
     return this.#write('DELETE', path, undefined, () => void this.resources.delete(path));
   }
