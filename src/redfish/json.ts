@@ -77,3 +77,8 @@ export function healthAt(
   const text = textAt(body, 'Status', key)?.toLowerCase();
   return text === 'ok' || text === 'warning' || text === 'critical' ? text : undefined;
 }
+
+/** Without keys whose value is undefined. */
+export function defined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
+}

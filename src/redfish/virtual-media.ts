@@ -1,18 +1,10 @@
-import { type Clock, sleep } from '../core/clock.ts';
+import { sleep } from '../core/clock.ts';
 import { errorText } from '../core/errors.ts';
-import type { Logger } from '../core/log.ts';
-import type { JsonObject, RedfishCalls, Resource, Written } from './calls.ts';
+import type { JsonObject, Resource, Written } from './calls.ts';
 import { redfishErrors, refusalOf } from './errors.ts';
 import { flagAt, linkAt, linksAt, textAt } from './json.ts';
+import type { ServiceDoors } from './service-doors.ts';
 import { type Slot, candidates, holds, readSlot } from './media-slots.ts';
-
-export interface ServiceDoors {
-  calls: RedfishCalls;
-  /** The ComputerSystem, read afresh or remembered. */
-  system: (signal: AbortSignal) => Promise<Resource>;
-  clock: Clock;
-  log: Logger;
-}
 
 /** Looks at a slot until it reads back what was asked for. */
 const SETTLE_MS = 20_000;

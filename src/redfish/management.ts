@@ -1,0 +1,70 @@
+import { redfishErrors } from './errors.ts';
+import { defined, actionAt, at, flagAt, linkAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
+import { type ServiceDoors, managerOf, membersAt, membersIfAny, rootService } from './service-doors.ts';
+
+/** The BMC itself: its restart, the locator light, accounts and network (Manager and AccountService schemas). */
+export class Management {
+  readonly #doors: ServiceDoors;
+
+  constructor(doors: ServiceDoors) {
+    this.#doors = doors;
+  }
+
+  /** Resolves when the BMC has taken the order; it is silent for minutes afterwards. */
+  async resetBmc(kind: 'cold' | 'warm', signal: AbortSignal): Promise<void> {
+    const manager = await managerOf(this.#doors, signal);
+    const target = actionAt(manager.body, '#Manager.Reset');
+    if (target === undefined) throw redfishErrors.make('REDFISH_UNSUPPORTED', 'the BMC cannot be restarted by Redfish');
+    const action = objectAt(manager.body, 'Actions', '#Manager.Reset');
+    const allowed = textsAt(action, 'ResetType@Redfish.AllowableValues');
+    const wishes = kind === 'cold' ? ['ForceRestart', 'GracefulRestart'] : ['GracefulRestart', 'ForceRestart'];
+    const type = wishes.find((wish) => allowed.includes(wish)) ?? wishes[0] ?? '';
+    try {
+      await this.#doors.calls.post(target, { ResetType: type }, signal);
+    } catch (error) {
+      // Gone before it answered: that is what was asked for.
+      if (!redfishErrors.is(error, 'REDFISH_UNREACHABLE')) throw error;
+    }
+  }
+
+  /** Redfish knows on and off; a light that is lit for a while is put out by the caller's next call with 0. */
+  async identify(seconds: number, signal: AbortSignal): Promise<void> {
+    const lit = seconds > 0;
+    const system = await this.#doors.system(signal);
+    const modern = at(system.body, 'LocationIndicatorActive') !== undefined;
+    if (!modern && at(system.body, 'IndicatorLED') === undefined) {
+      throw redfishErrors.make('REDFISH_UNSUPPORTED', 'the machine has no locator light');
+    }
+    const change = modern ? { LocationIndicatorActive: lit } : { IndicatorLED: lit ? 'Blinking' : 'Off' };
+    await this.#doors.calls.patch(system.path, change, signal, system.etag === undefined ? {} : { etag: system.etag });
+    const now = (await this.#doors.system(signal)).body;
+    const read = modern ? flagAt(now, 'LocationIndicatorActive') : textAt(now, 'IndicatorLED') !== 'Off';
+    if (read !== lit) throw redfishErrors.make('REDFISH_NOT_APPLIED', 'the locator light reads back unchanged');
+  }
+
+  async accounts(signal: AbortSignal): Promise<{ id: string; name: string; role: string; enabled: boolean }[]> {
+    const service = await rootService(this.#doors, 'AccountService', signal);
+    const members = await membersAt(this.#doors, linkAt(service.body, 'Accounts'), signal);
+    return (
+      members
+        .map(({ path, body }) => ({
+          id: textAt(body, 'Id') ?? path,
+          name: textAt(body, 'UserName') ?? '',
+          role: textAt(body, 'RoleId') ?? '',
+          enabled: flagAt(body, 'Enabled') ?? true,
+        }))
+        // Some have a fixed number of slots, most of them empty.
+        .filter((account) => account.name !== '')
+    );
+  }
+
+  async network(signal: AbortSignal): Promise<{ mac?: string; addresses: readonly string[]; source?: string }> {
+    const manager = await managerOf(this.#doors, signal);
+    const [first] = await membersIfAny(this.#doors, linkAt(manager.body, 'EthernetInterfaces'), signal);
+    const v4 = objectsAt(first?.body, 'IPv4Addresses');
+    const v6 = objectsAt(first?.body, 'IPv6Addresses');
+    const addresses = [...v4, ...v6].map((a) => textAt(a, 'Address')).filter((a) => a !== undefined);
+    const mac = textAt(first?.body, 'MACAddress')?.toLowerCase();
+    return { addresses, ...defined({ mac, source: textAt(v4[0], 'AddressOrigin') }) };
+  }
+}
