@@ -10,7 +10,8 @@ export function dhcpObserver(timeline: Timeline, sightings: Sightings): (event: 
     const mac = macOf(event);
     const host = mac === undefined ? undefined : sightings.hostOf(mac);
     if (mac === undefined || host === undefined) return;
-    if (event.kind === 'reply' && event.answer === 'ACK' && event.address !== '') sightings.seen(event.address, mac);
+    const address = addressOf(event);
+    if (address !== '') sightings.seen(address, mac);
     const seen = observationOf(event);
     if (seen !== undefined) timeline.add(host, seen);
   };
@@ -19,6 +20,12 @@ export function dhcpObserver(timeline: Timeline, sightings: Sightings): (event: 
 function macOf(event: DhcpEvent): string | undefined {
   if (event.kind === 'malformed') return undefined;
   return event.kind === 'foreign-server' ? event.mac : event.client.mac;
+}
+
+/** Where the machine will be seen from now on; empty when the event does not tell. */
+function addressOf(event: DhcpEvent): string {
+  if (event.kind === 'foreign-server') return event.address;
+  return event.kind === 'reply' && event.answer === 'ACK' ? event.address : '';
 }
 
 /** Pure. Undefined for what is of no interest. */
@@ -31,12 +38,17 @@ export function observationOf(event: DhcpEvent): Observation | undefined {
       return { source: 'dhcp', kind: `dhcp-${event.answer.toLowerCase()}`, text };
     }
     case 'silence':
+      if (event.code === 'proxied') return undefined;
       return {
         source: 'dhcp',
         kind: 'dhcp-silent',
         text: `${event.request} from ${STAGE[event.client.stage]} (${event.client.mac}) not answered: ${event.reason}`,
       };
     case 'foreign-server':
+      if (event.expected) {
+        const address = event.address === '' ? 'an address' : event.address;
+        return { source: 'dhcp', kind: 'dhcp-proxied', text: `takes ${address} from DHCP server ${event.server}` };
+      }
       return {
         source: 'dhcp',
         kind: 'dhcp-foreign',

@@ -12,6 +12,7 @@ const PROOF: Readonly<Record<string, BootStage>> = {
   'dhcp-offer': 'dhcp',
   'dhcp-ack': 'dhcp',
   'dhcp-silent': 'dhcp',
+  'dhcp-proxied': 'dhcp',
   'tftp-sent': 'loader',
   'http-loader': 'loader',
   'http-script': 'script',

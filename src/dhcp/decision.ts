@@ -9,6 +9,8 @@ export type SilenceCode =
   | 'no-subnet'
   | 'no-address'
   | 'other-server'
+  /** ProxyDHCP: another server’s business, as it should be. */
+  | 'proxied'
   | 'unknown-lease'
   | 'noted'
   | 'not-for-server';

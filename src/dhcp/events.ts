@@ -16,7 +16,17 @@ export type DhcpEvent =
     })
   | (DhcpSeen & { kind: 'silence'; code: SilenceCode | 'internal'; reason: string })
   /** Another server answers on this network: the client named it, or its packet was heard. */
-  | { kind: 'foreign-server'; at: number; iface: string; server: string; mac: string }
+  | {
+      kind: 'foreign-server';
+      at: number;
+      iface: string;
+      server: string;
+      mac: string;
+      /** What the client takes of it, by the client's own word; empty when it does not say. */
+      address: string;
+      /** We are the proxy beside it. */
+      expected: boolean;
+    }
   | { kind: 'malformed'; at: number; iface: string; source: string; reason: string };
 
 /** The request that led to it. */

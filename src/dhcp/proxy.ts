@@ -14,12 +14,12 @@ import { messageType } from './values.ts';
  */
 export function decideProxy(request: DhcpRequest, answer: Exclude<BootAnswer, { kind: 'silent' }>): DhcpDecision {
   const type = messageType(request.message.options);
-  if (answer.kind === 'address') return silent('policy', `nothing to boot: ${answer.reason}`);
   if (request.facts.stage === 'other')
-    return silent('not-for-server', 'not a network-boot client; its address is the other server’s business');
+    return silent('proxied', 'not a network-boot client; its address is the other server’s business');
+  if (answer.kind === 'address') return silent('policy', `nothing to boot: ${answer.reason}`);
   const asked = type === undefined ? 'a packet without type' : typeName(type);
   const reply = replyType(request.port, type);
-  if (reply === undefined) return silent('not-for-server', `${asked} is for the server that gives addresses`);
+  if (reply === undefined) return silent('proxied', `${asked} is for the server that gives addresses`);
   const message = bareReply(request, reply);
   addBoot(message, request, answer, true);
   return { kind: 'reply', type: reply, message, to: destinationOf(request, reply), reason: answer.reason };

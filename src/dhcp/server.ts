@@ -164,7 +164,15 @@ class Engine {
     const { message, iface, now } = request;
     const server = readIp(message.options, OPT.serverId);
     if (server === undefined || server === 0 || isOurs(server, request)) return;
-    const event = { at: now, iface: iface.name, server: formatIpv4(server), mac: macToString(message.chaddr) };
+    const address = message.ciaddr === 0 ? readIp(message.options, OPT.requestedAddress) : message.ciaddr;
+    const event = {
+      at: now,
+      iface: iface.name,
+      server: formatIpv4(server),
+      mac: macToString(message.chaddr),
+      address: address === undefined ? '' : formatIpv4(address),
+      expected: this.#config.mode === 'proxy',
+    };
     this.#options.log.debug('dhcp: another server answers here', event);
     this.#options.observe?.({ kind: 'foreign-server', ...event });
   }

@@ -165,7 +165,13 @@ describe('the server', () => {
       }),
     );
     await turn();
-    assert.ok(events.some((e) => e.kind === 'foreign-server' && e.server === '10.0.0.7' && e.iface === 'eth0'));
+    const foreign = events.find((e) => e.kind === 'foreign-server');
+    assert.partialDeepStrictEqual(foreign, {
+      server: '10.0.0.7',
+      iface: 'eth0',
+      address: '10.0.0.105',
+      expected: false,
+    });
     await server.close();
   });
 

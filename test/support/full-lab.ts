@@ -32,6 +32,8 @@ export interface FullLabOptions {
   hosts: readonly (LabHostOptions & { disk?: string })[];
   /** Image files by the name a test calls them. Each gets a web server of its own. */
   images: Readonly<Record<string, string>>;
+  /** Arguments of `ingot up` that say who gives addresses; default: it does. */
+  dhcp?: readonly string[];
 }
 
 export interface BuiltImages {
@@ -119,7 +121,7 @@ export class FullLab {
         images.set(name, outside);
       }
       const { ramdisk } = built;
-      const engine = await startEngine(lab.network, dir, ramdisk, stop.signal);
+      const engine = await startEngine(lab.network, dir, ramdisk, stop.signal, options.dhcp);
       closers.push(() => Promise.resolve(stop.abort(new Error('the test is over'))));
       const story: string[] = [];
       return new FullLab({ dir, lab, images, served, engine, ramdisk, story, closers, signal: stop.signal });
@@ -234,8 +236,8 @@ export class FullLab {
     return this.#engine.child.exited;
   }
 
-  async startEngine(): Promise<void> {
-    this.#engine = await startEngine(this.lab.network, this.dir, this.#ramdisk, this.#signal);
+  async startEngine(dhcp?: readonly string[]): Promise<void> {
+    this.#engine = await startEngine(this.lab.network, this.dir, this.#ramdisk, this.#signal, dhcp);
   }
 
   async engineLog(): Promise<string> {
