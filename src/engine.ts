@@ -3,10 +3,12 @@ import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { ObjectKey } from './api/meta.ts';
 import { keyOf, keyText } from './api/meta.ts';
+import { parseBmcAddress } from './bmc/address.ts';
 import { BmcPool } from './bmc/pool.ts';
 import { decideBoot } from './boot/decide.ts';
 import { dhcpObserver } from './boot/dhcp-observer.ts';
 import { ProgressBook } from './boot/progress-book.ts';
+import { RamdiskMedia } from './boot/ramdisk-media.ts';
 import { scriptScope } from './boot/script-for.ts';
 import { renderEntry } from './boot/scripts.ts';
 import { Sightings } from './boot/sightings.ts';
@@ -23,6 +25,7 @@ import type { BootPolicy } from './dhcp/policy.ts';
 import { startDhcpServer } from './dhcp/server.ts';
 import { findInterface } from './dhcp/sockets.ts';
 import { type HostControllerConfig, startHostController } from './host/controller.ts';
+import { readPreprovisioningNetwork } from './host/preprovisioning.ts';
 import { ImageCache } from './image/cache.ts';
 import { Astray } from './provisioner/astray.ts';
 import { AgentSessions } from './provisioner/agent-sessions.ts';
@@ -36,7 +39,11 @@ import { BootFiles } from './server/boot-files.ts';
 import { ByteCounter } from './server/byte-counter.ts';
 import { makeDiskLoader } from './server/disk-loader.ts';
 import { serverErrors } from './server/errors.ts';
+import { IsoBase } from './server/iso-base.ts';
 import { startAgentApi, startBootHttp } from './server/listen.ts';
+import { localAddressTowards } from './server/local-address.ts';
+import { type MediaAddresses, mediaBases } from './server/media-bases.ts';
+import { MediaFetch } from './server/media-fetch.ts';
 import { loaderSource, tftpObserver } from './server/tftp-files.ts';
 import type { ServingCert } from './server/tls.ts';
 import type { Store } from './store/store.ts';
@@ -58,6 +65,9 @@ export interface EngineConfig {
   ipxeDir: string;
   /** Arguments for the ramdisk's kernel, after those it needs. */
   kernelArguments: string;
+  /** Where BMCs fetch ISOs and ramdisks booted from them find us, when it is not what routes and interfaces say. */
+  mediaAddress?: string | undefined;
+  ramdiskAddress?: string | undefined;
   limits: Partial<Limits>;
   hosts: Partial<HostControllerConfig>;
 }
@@ -94,7 +104,8 @@ export async function startEngine(config: EngineConfig, doors: EngineDoors): Pro
   const interfaces = config.interfaces.map((name) => findInterface(name));
   const parts = await machineSide(config, doors, stack);
   const { book, timeline, sightings, files } = parts;
-  const http = await startBootHttp({ address: '0.0.0.0', port: config.httpPort }, parts.boot, doors.metrics, doors.log);
+  const where = { address: '0.0.0.0', port: config.httpPort };
+  const http = await startBootHttp(where, parts.boot, doors.metrics, doors.log, parts.mediaHttp);
   stack.defer(() => http.close());
   parts.ports.http = http.port;
   const observe = tftpObserver(timeline, (ip) => sightings.hostAt(ip));
@@ -154,6 +165,29 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
   stack.defer(() => agent.close());
   // Known once the HTTP server listens: a configured port of 0 means any.
   const ports = { http: config.httpPort };
+  const script = {
+    fingerprint: `sha256:${tls.fingerprintSha256}`,
+    kernelArguments: [files.kernelArguments, config.kernelArguments].filter((a) => a !== '').join(' '),
+    diskLoader: files.hasDiskLoader,
+    signer,
+    tokens,
+    agentPort: agent.port,
+  };
+  const iso = await IsoBase.open(config.ramdiskDir);
+  if (iso !== undefined) stack.defer(() => iso.close());
+  const media = new RamdiskMedia({
+    ...script,
+    iso: iso?.info,
+    bases: (host) =>
+      mediaBases(
+        host,
+        mediaAddresses(config, () => ({ http: ports.http, agent: agent.port })),
+      ),
+    networkData: (host) => readPreprovisioningNetwork(store, host),
+  });
+  const bytes = new ByteCounter(metrics);
+  const fetched = new MediaFetch({ book, timeline, clock });
+  const mediaHttp = iso === undefined ? undefined : { book, signer, media, iso, fetched, bytes, clock };
   const provisioner = new NativeProvisioner({
     book,
     timeline,
@@ -162,6 +196,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     astray,
     bmcs: pooledBmcs(pool),
     images,
+    media,
     signer,
     clock,
     log,
@@ -179,16 +214,9 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     files,
     images,
     clock,
-    bytes: new ByteCounter(metrics),
+    bytes,
     astray,
-    script: {
-      fingerprint: `sha256:${tls.fingerprintSha256}`,
-      kernelArguments: [files.kernelArguments, config.kernelArguments].filter((a) => a !== '').join(' '),
-      diskLoader: files.hasDiskLoader,
-      signer,
-      tokens,
-      agentPort: agent.port,
-    },
+    script,
     hostAt: (ip: string) => sightings.hostAt(ip),
     // With a DHCP server of our own no machine needs it, and nobody may ask without being on the boot network.
     entry: config.dhcp === 'off' ? { log, seen: (ip: string, mac: string) => sightings.seen(ip, mac) } : undefined,
@@ -203,9 +231,22 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     signer,
     provisioner,
     boot,
+    mediaHttp,
     ports,
     agentPort: agent.port,
     onWake,
+  };
+}
+
+function mediaAddresses(config: EngineConfig, ports: MediaAddresses['ports']): MediaAddresses {
+  const [interfaceName] = config.interfaces;
+  return {
+    media: config.mediaAddress,
+    ramdisk: config.ramdiskAddress,
+    bootNetwork: interfaceName === undefined ? undefined : formatIpv4(findInterface(interfaceName).address),
+    ports,
+    bmcOf: (host) => parseBmcAddress(host.spec.bmc?.address ?? ''),
+    towards: localAddressTowards,
   };
 }
 

@@ -22,6 +22,17 @@ export const AGENT_PATHS = {
   logs: '/agent/v1/logs',
 } as const;
 
+/**
+ * Files of the ramdisk that only a machine booted from its own ISO has. Nothing of the kind is looked for on disks: an
+ * old config drive there says nothing about this boot.
+ */
+export const RAMDISK_FILES = {
+  /** Kernel arguments of `KERNEL_ARGS`, one a line; they win over those of the command line. */
+  arguments: '/etc/ingot/arguments',
+  /** OpenStack's network_data.json. */
+  networkData: '/etc/ingot/network_data.json',
+} as const;
+
 /** Kernel arguments the agent reads from /proc/cmdline. */
 export const KERNEL_ARGS = {
   /** Base URL of the agent API, `https://10.77.0.1:8443`. */
@@ -36,6 +47,7 @@ export const KERNEL_ARGS = {
 
 export interface RegisterRequest {
   token: string;
+  /** Empty when the machine was booted from an ISO and no card is known to be the one. */
   bootMac: string;
   agentVersion: string;
   smbios: { uuid?: string; serial?: string; manufacturer?: string; product?: string };

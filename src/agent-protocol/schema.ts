@@ -22,8 +22,9 @@ const DISKS = 1024;
 const NICS = 256;
 
 const register = z.object({
-  token: short.min(1),
-  bootMac: mac,
+  // A token that says whose it is holds namespace and name of the host.
+  token: text(1024).min(1),
+  bootMac: z.union([mac, z.literal('')]),
   agentVersion: short,
   smbios: z.object({ uuid: short, serial: short, manufacturer: short, product: short }).partial(),
   nics: list(z.object({ name: short, mac, ips: list(short, 64) }), NICS),

@@ -39,6 +39,12 @@ export interface HostProgressStatus {
   operation?: OperationStatus;
   /** The boot into the ramdisk under way. Absent once the agent has registered. */
   ramdiskBoot?: RamdiskBootStatus;
+  /** The ISO that this attempt boots from. Stored before the BMC is told, removed when it was ejected. */
+  media?: MediaStatus;
+  /** The attempt whose ISO was to be ejected while the ramdisk runs: a BMC that will not is not asked on and on. */
+  mediaEjectTried?: number;
+  /** How much of the ISO was fetched. */
+  mediaFetch?: { attempt: number; percent: number; at: string };
   /** Since when an OS has been asked to shut down by itself. */
   softOffSince?: string;
   /** When the disks were last cleaned. Removed before anything is written to them. */
@@ -65,7 +71,15 @@ export interface OperationStatus {
 }
 
 export interface RamdiskBootStatus {
-  step: 'power-off' | 'set-boot-network' | 'power-on' | 'wait-agent';
+  /** `insert-media` and `set-boot-media`: instead of `set-boot-network`, for machines that boot from an ISO. */
+  step: 'power-off' | 'set-boot-network' | 'insert-media' | 'set-boot-media' | 'power-on' | 'wait-agent';
+  since: string;
+}
+
+export interface MediaStatus {
+  attempt: number;
+  /** A virtual CD of the BMC, or fetched by the firmware itself. */
+  method: 'virtual-media' | 'uefi-http';
   since: string;
 }
 
@@ -85,6 +99,7 @@ export interface AgentStatus {
   lastSeen: string;
   /** Random; the session key is derived from it and the server's secret, so a restarted engine still knows the agent. */
   nonce: string;
+  /** Absent when the machine booted from an ISO and knows no card as the one. */
   bootMac?: string;
   /** Of the kernel's boot id, until the session is used: an agent that lost the answer may register again. */
   bootIdDigest?: string;

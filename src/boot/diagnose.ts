@@ -43,6 +43,7 @@ export function diagnoseBoot(status: HostProgressStatus, mac: string | undefined
   const on = poweredOn === undefined ? 'not powered on yet' : `powered on ${age(nowMs - since)} ago`;
   // Stamps are whole seconds: an answer in the same second belongs to this boot.
   const stage = bootStage(timeline, since - 1000);
+  if (status.media !== undefined && stage !== 'agent') return `${on}, ${mediaText(status, nowMs)}`;
   return `${on}, ${STAGE_TEXT[stage](mac ?? 'the host', timeline)}`;
 }
 
@@ -66,6 +67,17 @@ const STAGE_TEXT: Readonly<Record<BootStage, (mac: string, timeline: readonly Ti
     return last?.kind === 'agent-refused' ? last.text : 'the agent registered and then went silent';
   },
 };
+
+/** What a boot from an ISO lacks: many BMCs fetch only what is read, so that it need never be fetched whole. */
+function mediaText(status: HostProgressStatus, nowMs: number): string {
+  const { media, mediaFetch } = status;
+  const fetcher = media?.method === 'uefi-http' ? 'firmware' : 'BMC';
+  if (mediaFetch === undefined || mediaFetch.attempt !== media?.attempt) {
+    return `the ${fetcher} has not fetched the ISO; check that it reaches this server’s HTTP port from its network`;
+  }
+  const fetched = `the ${fetcher} has fetched ${mediaFetch.percent} % of the ISO, last ${age(nowMs - Date.parse(mediaFetch.at))} ago`;
+  return `${fetched}, but the agent has not registered; check that the machine boots its virtual CD, its console, and that the network of the ramdisk reaches the agent port`;
+}
 
 /** "95 s", "3 min", "2 h": as people say how long ago something was. */
 export function age(ms: number): string {

@@ -26,4 +26,19 @@ export const bootErrors = defineErrors({
     retry: false,
     hint: 'build it with images/ramdisk or point --ramdisk at a folder with vmlinuz and ramdisk.zst',
   },
+  BOOT_ISO_MISSING: {
+    blame: 'user',
+    retry: false,
+    hint: 'build the ramdisk again with images/ramdisk, or point --ramdisk at a folder that has ramdisk.iso too',
+  },
+  BOOT_ISO_TOO_SMALL: {
+    blame: 'user',
+    retry: false,
+    hint: 'shorten spec.preprovisioningNetworkDataName’s network data, or the kernel arguments',
+  },
+  BOOT_MEDIA_ADDRESS: {
+    blame: 'user',
+    retry: false,
+    hint: 'name the address with --media-address (for BMCs) or --ramdisk-address (for machines)',
+  },
 });

@@ -29,10 +29,21 @@ export class AgentTokens {
     return sameText(token, this.bootToken(subject, bootMac));
   }
 
+  /**
+   * The token on a machine's ISO. Nobody may know the machine's addresses before it has booted: the token says whose it
+   * is, and proves it.
+   */
+  mediaToken(host: { namespace: string; name: string }, subject: TokenSubject): string {
+    return `${whoOf(host)}.${this.#derive(`media|${subject.hostUid}|${subject.attempt}`)}`;
+  }
+
+  checkMediaToken(token: string, host: { namespace: string; name: string }, subject: TokenSubject): boolean {
+    return sameText(token, this.mediaToken(host, subject));
+  }
+
   /** `<namespace>/<name>` in base64url, a dot, and the key: says whose it is, and proves it. */
   sessionKey(host: { namespace: string; name: string }, subject: TokenSubject, nonce: string): string {
-    const who = Buffer.from(`${host.namespace}/${host.name}`).toString('base64url');
-    return `${who}.${this.#derive(`session|${subject.hostUid}|${subject.attempt}|${nonce}`)}`;
+    return `${whoOf(host)}.${this.#derive(`session|${subject.hostUid}|${subject.attempt}|${nonce}`)}`;
   }
 
   checkSessionKey(
@@ -49,8 +60,12 @@ export class AgentTokens {
   }
 }
 
-/** The host a session key claims to be of; undefined when it is not of our form. Claims prove nothing. */
-export function sessionKeyHost(key: string): { namespace: string; name: string } | undefined {
+function whoOf(host: { namespace: string; name: string }): string {
+  return Buffer.from(`${host.namespace}/${host.name}`).toString('base64url');
+}
+
+/** The host a session key or a token of an ISO claims to be of; undefined when it is neither. Claims prove nothing. */
+export function claimedHost(key: string): { namespace: string; name: string } | undefined {
   const dot = key.indexOf('.');
   if (dot <= 0 || key.length > 1024) return undefined;
   const who = Buffer.from(key.slice(0, dot), 'base64url').toString('utf8');

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { formatIpv4 } from '../wire/ipv4.ts';
 import { addressValue, durationValue, macValue, rangeValue, subnetValue } from './values.ts';
 
 /** Text that a parser of `values.ts` understands; what the parser says is the complaint. */
@@ -44,6 +45,8 @@ export const configSchema = z.strictObject({
     })
     .optional(),
   ports: z.strictObject({ http: port.optional(), agent: port.optional(), tftp: port.optional() }).optional(),
+  mediaAddress: address.transform(formatIpv4).optional(),
+  ramdiskAddress: address.transform(formatIpv4).optional(),
   data: name.optional(),
   ramdisk: name.optional(),
   ipxe: name.optional(),

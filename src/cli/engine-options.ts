@@ -8,7 +8,7 @@ import type { AddressRange, Reservation } from '../dhcp/config.ts';
 import type { SubnetOptions, SubnetWish } from '../dhcp/plan.ts';
 import type { EngineConfig } from '../engine.ts';
 import type { HostControllerConfig } from '../host/controller.ts';
-import type { Ipv4 } from '../wire/ipv4.ts';
+import { type Ipv4, formatIpv4 } from '../wire/ipv4.ts';
 import { EXIT } from './fail.ts';
 import { addressValue, durationValue, rangeValue, reservationValue } from './values.ts';
 
@@ -34,6 +34,8 @@ export interface EngineOptions {
   ramdisk?: string;
   ipxe: string;
   kernelArguments: string;
+  mediaAddress?: string;
+  ramdiskAddress?: string;
   agentBootTimeout: number;
   agentLostTimeout: number;
   logLevel: LogLevel;
@@ -79,6 +81,17 @@ export function addEngineOptions(command: Command): Command {
     .addOption(new Option('--ipxe <dir>', 'folder with iPXE binaries').default('/usr/lib/ipxe'))
     .addOption(new Option('--kernel-arguments <text>', 'more arguments for the ramdisk’s kernel').default(''))
     .addOption(
+      new Option('--media-address <ip>', 'where BMCs fetch ISOs (default: our address on the way to each)').argParser(
+        addressText,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--ramdisk-address <ip>',
+        'where machines booted from an ISO find us (default: our address on --interface, else as BMCs do)',
+      ).argParser(addressText),
+    )
+    .addOption(
       new Option('--agent-boot-timeout <s>', 'from power on to the agent’s registration')
         .default(900)
         .argParser(seconds),
@@ -115,6 +128,8 @@ export function engineConfig(o: EngineOptions): EngineConfig {
     ramdiskDir: resolve(o.ramdisk ?? (existsSync(BUILT_RAMDISK) ? BUILT_RAMDISK : INSTALLED_RAMDISK)),
     ipxeDir: resolve(o.ipxe),
     kernelArguments: o.kernelArguments,
+    mediaAddress: o.mediaAddress,
+    ramdiskAddress: o.ramdiskAddress,
     limits: { agentBootMs: o.agentBootTimeout * 1000, agentLostMs: o.agentLostTimeout * 1000 },
     hosts: o.hosts ?? {},
   };
@@ -149,6 +164,10 @@ function flagValue<T>(parse: (text: string) => T, text: string): T {
   } catch (error) {
     throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
   }
+}
+
+function addressText(text: string): string {
+  return formatIpv4(flagValue(addressValue, text));
 }
 
 function leaseTime(text: string): number {

@@ -37,6 +37,8 @@ function optionsOf(file: ConfigFile, dir: string): Partial<Record<keyof EngineOp
     agentPort: ports?.agent,
     tftpPort: ports?.tftp,
     kernelArguments: file.kernelArguments,
+    mediaAddress: file.mediaAddress,
+    ramdiskAddress: file.ramdiskAddress,
     agentBootTimeout: timeouts?.agentBoot,
     agentLostTimeout: timeouts?.agentLost,
     logLevel: file.logLevel,

@@ -33,6 +33,9 @@ const SECRET_KEYS = new Set([
 /** Values that look like our signed URLs or tokens on a kernel command line. */
 const SECRET_TEXT = /((?:token|sig|password|authorization)["']?\s*[=:]\s*["']?(?:bearer\s+)?)[^\s"'&]+/gi;
 
+/** The signature in the path of a machine's ISO (`boot/ramdisk-media.ts`): some BMCs refuse URLs with a query. */
+const SECRET_SEGMENT = /(\/media\/[^/\s"']+\/\d+\/)[^/\s"']+/g;
+
 /** A copy of `value` with secrets replaced; depth and size are bounded, so it is safe on hostile objects. */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return redactText(value);
@@ -54,7 +57,7 @@ function isSecretKey(key: string): boolean {
 
 /** Replaces the values of token=, sig=, password= and the like inside a text. */
 export function redactText(text: string): string {
-  return text.replaceAll(SECRET_TEXT, `$1${REDACTED}`);
+  return text.replaceAll(SECRET_TEXT, `$1${REDACTED}`).replaceAll(SECRET_SEGMENT, `$1${REDACTED}`);
 }
 
 /** Drops everything. For tests that do not look at logs. */

@@ -77,7 +77,7 @@ export function buildConfigData(host: BareMetalHost, sources: readonly ConfigSou
 }
 
 /** The bytes under the field's own key, else under `value`. Only network data may have neither. */
-function secretValue(source: ConfigSource): Uint8Array | ConfigProblem | undefined {
+export function secretValue(source: ConfigSource): Uint8Array | ConfigProblem | undefined {
   const { field, name, secret } = source;
   if (secret === undefined) {
     return { field, kind: 'pending', message: `Secret ${name} (spec.${field}) does not exist` };
@@ -90,7 +90,7 @@ function secretValue(source: ConfigSource): Uint8Array | ConfigProblem | undefin
 
 type Parsed = { ok: true; value: Record<string, unknown> | undefined } | { ok: false; problem: ConfigProblem };
 
-function yamlObject(field: ConfigField, bytes: Uint8Array | undefined): Parsed {
+export function yamlObject(field: ConfigField, bytes: Uint8Array | undefined): Parsed {
   const invalid = (why: string): Parsed => ({
     ok: false,
     problem: { field, kind: 'invalid', message: `spec.${field}: the Secret's value is not ${why}` },

@@ -53,4 +53,14 @@ export const hostErrors = defineErrors({
     retry: false,
     hint: 'remove spec.disablePowerOff; this BMC driver cannot reboot without a power off',
   },
+  HOST_NETWORK_DATA_MISSING: {
+    blame: 'user',
+    retry: true,
+    hint: 'create the Secret that spec.preprovisioningNetworkDataName names',
+  },
+  HOST_NETWORK_DATA_INVALID: {
+    blame: 'user',
+    retry: false,
+    hint: 'write it as OpenStack’s network_data.json: links by MAC address, networks, services',
+  },
 });

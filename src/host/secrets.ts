@@ -79,7 +79,7 @@ export async function readConfigData(store: Store, host: BareMetalHost): Promise
 }
 
 /** The label is what the watch on Secrets selects by. */
-async function labelSecret(store: Store, key: ObjectKey, secret: Secret): Promise<void> {
+export async function labelSecret(store: Store, key: ObjectKey, secret: Secret): Promise<void> {
   const patch = labelPatch(secret);
   if (patch !== undefined) await orMissing(store.patch(SECRET, key, patch));
 }

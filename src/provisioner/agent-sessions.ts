@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { RegisterReply, RegisterRequest, ResultMessage } from '../agent-protocol/messages.ts';
+import type { BareMetalHost } from '../api/baremetalhost.ts';
 import type { AgentStatus, HostProgressStatus } from '../api/hostprogress.ts';
 import { type ObjectKey, keyOf, keyText } from '../api/meta.ts';
 import type { ProgressBook } from '../boot/progress-book.ts';
 import type { Timeline } from '../boot/timeline.ts';
-import { type AgentTokens, sessionKeyHost } from '../boot/tokens.ts';
+import { type AgentTokens, claimedHost } from '../boot/tokens.ts';
 import { type Clock, kubeTime } from '../core/clock.ts';
 import { errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -50,11 +51,13 @@ export class AgentSessions {
   async register(request: RegisterRequest, ip: string, serverAddress: string): Promise<RegisterReply> {
     const { book, tokens, clock, timeline, wake } = this.#doors;
     const bootMac = isMac(request.bootMac) ? normalizeMac(request.bootMac) : '';
-    const owner = book.hosts.byMac(bootMac);
-    if (owner.kind !== 'host') throw refused(`no host boots from ${bootMac === '' ? 'that address' : bootMac}`);
-    const key = keyOf(owner.host);
-    const subject = { hostUid: owner.host.metadata.uid ?? '', attempt: book.status(key).attempt ?? 0 };
-    if (!tokens.checkBootToken(request.token, subject, bootMac)) {
+    const { host, byMedia } = this.#hostOf(request.token, bootMac);
+    const key = keyOf(host);
+    const subject = { hostUid: host.metadata.uid ?? '', attempt: book.status(key).attempt ?? 0 };
+    const right = byMedia
+      ? tokens.checkMediaToken(request.token, key, subject)
+      : tokens.checkBootToken(request.token, subject, bootMac);
+    if (!right) {
       timeline.add(key, { source: 'agent', kind: 'agent-refused', text: `refused an agent from ${ip}: wrong token` });
       throw refused('the token is not the one of the current attempt');
     }
@@ -63,7 +66,7 @@ export class AgentSessions {
       registeredAt: kubeTime(clock.now()),
       lastSeen: kubeTime(clock.now()),
       nonce: this.#doors.nonce(),
-      bootMac,
+      ...(bootMac === '' ? {} : { bootMac }),
       ip,
       firmware: request.firmware,
       serverAddress,
@@ -89,6 +92,20 @@ export class AgentSessions {
     };
   }
 
+  /** The token of an ISO says whose it is, for nobody may know the machine's addresses; that of a script does not. */
+  #hostOf(token: string, bootMac: string): { host: BareMetalHost; byMedia: boolean } {
+    const { hosts } = this.#doors.book;
+    const claimed = claimedHost(token);
+    if (claimed !== undefined) {
+      const host = hosts.get(keyText(claimed));
+      if (host === undefined) throw refused('the token is not the one of the current attempt');
+      return { host, byMedia: true };
+    }
+    const owner = hosts.byMac(bootMac);
+    if (owner.kind !== 'host') throw refused(`no host boots from ${bootMac === '' ? 'that address' : bootMac}`);
+    return { host: owner.host, byMedia: false };
+  }
+
   /** Decided inside the durable update, so that two requests with one token cannot both win. */
   #admit(key: ObjectKey, status: HostProgressStatus, agent: AgentStatus, ip: string) {
     const reason =
@@ -109,7 +126,7 @@ export class AgentSessions {
   /** The host whose agent holds this session key; notes that it was seen. @throws AGENT_SESSION_INVALID */
   authenticate(sessionKey: string): ObjectKey {
     const { book, tokens } = this.#doors;
-    const key = sessionKeyHost(sessionKey);
+    const key = claimedHost(sessionKey);
     const host = key === undefined ? undefined : book.hosts.get(keyText(key));
     const agent = key === undefined ? undefined : book.status(key).agent;
     if (key === undefined || host === undefined || agent === undefined) throw sessionOver();

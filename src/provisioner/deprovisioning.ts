@@ -2,6 +2,7 @@ import { kubeTime } from '../core/clock.ts';
 import { cleanStep } from './cleaning.ts';
 import { Machine } from './machine.ts';
 import type { OperationTable } from './operation.ts';
+import { ejectMedia } from './ramdisk-boot.ts';
 
 /** What ran here is given up: its disks are wiped in the ramdisk, or the machine is only switched off. */
 export function deprovisioning(cleaning: 'metadata' | 'disabled'): OperationTable {
@@ -19,6 +20,7 @@ export function deprovisioning(cleaning: 'metadata' | 'disabled'): OperationTabl
         run: async (run) => {
           await run.update({ boot: { intent: 'none', since: kubeTime(run.now) }, agent: undefined });
           await new Machine(run).off();
+          await ejectMedia(run);
           return { kind: 'next' };
         },
       },

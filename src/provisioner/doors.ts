@@ -1,4 +1,4 @@
-import type { Image } from '../api/baremetalhost.ts';
+import type { BareMetalHost, Image } from '../api/baremetalhost.ts';
 import type { HostProgressStatus } from '../api/hostprogress.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import type { Bmc } from '../bmc/bmc.ts';
@@ -41,6 +41,15 @@ export interface ImageSource {
   ): Promise<PreparedImage>;
   /** Drops a prepared image that is damaged, so that `prepare` makes it again. @returns whether it is whole */
   recheck(digest: string, signal: AbortSignal): Promise<boolean>;
+}
+
+/** The ramdisk as an ISO, one a host and attempt. `boot/ramdisk-media.ts`; a fake in tests. */
+export interface MediaSource {
+  /**
+   * What the BMC or the firmware fetches for the boot under way; the same for one attempt.
+   * @throws BOOT_ISO_MISSING, BOOT_ISO_TOO_SMALL, BOOT_MEDIA_ADDRESS, HOST_NETWORK_DATA_*
+   */
+  url(host: BareMetalHost, status: HostProgressStatus): Promise<string>;
 }
 
 /** How long things may take. Defaults suit real servers; tests and labs shorten them. */
@@ -96,6 +105,7 @@ export interface ProvisionerDoors {
   astray: Astray;
   bmcs: BmcSource;
   images: ImageSource;
+  media: MediaSource;
   signer: UrlSigner;
   clock: Clock;
   log: Logger;

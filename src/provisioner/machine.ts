@@ -1,6 +1,10 @@
 import type { Bmc, BootOverride, PowerState } from '../bmc/bmc.ts';
+import type { VirtualMediaControl } from '../bmc/capabilities.ts';
+import { bmcErrors } from '../bmc/errors.ts';
 import { kubeTime } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
+import { IngotError } from '../core/errors.ts';
+import { redact, redactText } from '../core/log.ts';
 import type { Run } from './run.ts';
 
 /** The machine as its BMC sees it. Every call has a deadline, is verified by the driver, and leaves a line in the timeline. */
@@ -50,6 +54,34 @@ export class Machine {
     this.#run.see('bmc', 'boot-network-set', 'next boot is set to network, read back');
   }
 
+  /**
+   * Puts an ISO into the BMC's virtual CD; whatever was in any other is ejected: the firmware might boot that.
+   * @throws BMC_UNSUPPORTED, BMC_MEDIA_NOT_ACCEPTED
+   */
+  async insertMedia(url: string): Promise<void> {
+    const slot = await this.#media('BMC to insert the ISO', (media, signal) =>
+      media.insert(url, { keepOthers: false }, signal),
+    );
+    this.#run.see('bmc', 'media-inserted', `the ramdisk’s ISO is inserted into ${slot.name}, read back`);
+  }
+
+  /** Ejects the virtual CDs. */
+  async ejectMedia(): Promise<void> {
+    await this.#media('BMC to eject the ISO', (media, signal) => media.eject(undefined, signal));
+    this.#run.see('bmc', 'media-ejected', 'the virtual CD is ejected, read back');
+  }
+
+  async bootCdOnce(): Promise<void> {
+    await this.#boot({ device: 'cdrom', persistence: 'once', firmware: this.#run.firmware });
+    this.#run.see('bmc', 'boot-media-set', 'next boot is set to the virtual CD, read back');
+  }
+
+  /** One boot of what the firmware fetches itself; only UEFI can. */
+  async bootHttpOnce(url: string): Promise<void> {
+    await this.#boot({ device: 'http', persistence: 'once', firmware: 'uefi', httpUri: url });
+    this.#run.see('bmc', 'boot-media-set', 'next boot is set to UEFI HTTP of the ramdisk’s ISO, read back');
+  }
+
   async bootDisk(): Promise<void> {
     await this.#boot({ device: 'disk', persistence: 'persistent', firmware: this.#run.firmware });
     this.#run.see('bmc', 'boot-disk-set', 'boot device is set to disk, read back');
@@ -59,10 +91,21 @@ export class Machine {
     return this.#call('BMC to take the boot device', (bmc, signal) => bmc.setBootOverride(override, signal));
   }
 
+  #media<T>(name: string, action: (media: VirtualMediaControl, signal: AbortSignal) => Promise<T>): Promise<T> {
+    return this.#call(name, (bmc, signal) => {
+      if (bmc.media !== undefined) return action(bmc.media, signal);
+      throw bmcErrors.make('BMC_UNSUPPORTED', `BMC ${bmc.address} has no virtual media`);
+    });
+  }
+
   async #call<T>(name: string, action: (bmc: Bmc, signal: AbortSignal) => Promise<T>): Promise<T> {
     const { doors, context } = this.#run;
     using deadline = new Deadline(doors.clock, name, doors.limits.bmcMs, context.signal);
-    return action(await doors.bmcs.get(context), deadline.signal);
+    try {
+      return await action(await doors.bmcs.get(context), deadline.signal);
+    } catch (error) {
+      throw withoutSecrets(error);
+    }
   }
 
   #remember(state: PowerState): void {
@@ -72,4 +115,15 @@ export class Machine {
     if (status.bmc?.poweredOn === poweredOn && !stale) return;
     doors.book.note(key, { bmc: { ...status.bmc, poweredOn, lastContact: kubeTime(now) } });
   }
+}
+
+/** What a BMC says about an ISO may name its URL, which lets machines in; errors end up where everybody reads. */
+function withoutSecrets(error: unknown): unknown {
+  if (!(error instanceof IngotError) || redactText(error.message) === error.message) return error;
+  const { code, host, seen, cause } = error;
+  return new IngotError(code, error, redactText(error.message), {
+    seen: redact(seen) as Record<string, unknown>,
+    ...(host === undefined ? {} : { host }),
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

@@ -5,7 +5,7 @@ import { Machine } from './machine.ts';
 import { troubled } from './operation.ts';
 import type { Outcome } from './provisioner.ts';
 import type { Run, StepResult } from './run.ts';
-import { ensureAgent, startBoot } from './ramdisk-boot.ts';
+import { ejectMedia, ensureAgent, startBoot } from './ramdisk-boot.ts';
 
 const POLL_MS = 2000;
 
@@ -47,10 +47,10 @@ export function powerOff(run: Run, mode: 'soft' | 'hard'): Promise<Outcome<objec
     // The ramdisk has nothing to save and does not listen to the power button.
     const inRamdisk = run.status.boot?.intent === 'ramdisk';
     if (inRamdisk) await endRamdisk(run);
-    if ((await machine.powerState()) === 'off') return settled(run);
+    if ((await machine.powerState()) === 'off') return emptied(run);
     if (mode === 'hard' || inRamdisk) {
       await machine.off();
-      return settled(run);
+      return emptied(run);
     }
     return softOff(run, machine);
   });
@@ -126,6 +126,12 @@ async function settled(run: Run): Promise<StepResult> {
     await run.update({ softOffSince: undefined, wait: undefined });
   }
   return { kind: 'next' };
+}
+
+/** Off, and nothing of ours left in its virtual CD. */
+async function emptied(run: Run): Promise<StepResult> {
+  await ejectMedia(run);
+  return settled(run);
 }
 
 /** The session ends before the machine does: nothing is taken from an agent whose machine is being switched off. */

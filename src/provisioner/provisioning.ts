@@ -10,6 +10,7 @@ import type { ImageJobs } from './image-jobs.ts';
 import { Machine } from './machine.ts';
 import type { OperationTable, Step } from './operation.ts';
 import type { ProvisionRequest } from './provisioner.ts';
+import { ejectMedia } from './ramdisk-boot.ts';
 import type { Run, StepResult } from './run.ts';
 import { runTask, taskIdOf } from './tasks.ts';
 
@@ -218,6 +219,7 @@ async function finishDisk(run: Run, request: ProvisionRequest): Promise<StepResu
 async function leaveRamdisk(run: Run): Promise<StepResult> {
   await run.update({ boot: { intent: 'disk', since: kubeTime(run.now) }, agent: undefined });
   await new Machine(run).off();
+  await ejectMedia(run);
   return { kind: 'next' };
 }
 

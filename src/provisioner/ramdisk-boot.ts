@@ -2,7 +2,7 @@ import type { HostWait } from '../api/hostprogress.ts';
 import { bootMacOf } from '../boot/host-index.ts';
 import { diagnoseBoot } from '../boot/diagnose.ts';
 import { kubeTime } from '../core/clock.ts';
-import { unreachable } from '../core/errors.ts';
+import { errorText, unreachable } from '../core/errors.ts';
 import { Machine } from './machine.ts';
 import type { Run, StepResult } from './run.ts';
 
@@ -12,8 +12,8 @@ const POLL_MS = 5000;
 const POWER_CHECK_AFTER_MS = 20_000;
 
 /**
- * Gets an agent: keeps the one that lives, else boots the ramdisk (off → network once → on → registered), a bounded
- * number of times per operation. Each sub-step is stored before the next is begun, so any of them can be the one in
+ * Gets an agent: keeps the one that lives, else boots the ramdisk (off → network once → on → registered, or with an ISO:
+ * off → insert → CD once → on → registered → eject), a bounded number of times per operation. Each sub-step is stored before the next is begun, so any of them can be the one in
  * which the engine dies. `next` means that an agent is there.
  */
 export async function ensureAgent(run: Run): Promise<StepResult> {
@@ -28,11 +28,38 @@ export async function ensureAgent(run: Run): Promise<StepResult> {
 
 type Advance = StepResult | 'on';
 
+/**
+ * The ramdisk is in memory: the CD is of no use any more, and a later start must not boot it again. Tried once here, when
+ * a failure hurts nobody; what is left inserted is ejected before the machine starts anything else.
+ */
+async function ejectAfterBoot(run: Run): Promise<void> {
+  const { media } = run.status;
+  if (media === undefined || run.status.mediaEjectTried === media.attempt) return;
+  await run.update({ mediaEjectTried: media.attempt });
+  try {
+    await ejectMedia(run);
+  } catch (error) {
+    run.context.signal.throwIfAborted();
+    run.see('bmc', 'bmc-trouble', `the virtual CD was not ejected, it is tried again later: ${errorText(error)}`);
+  }
+}
+
+/** Empties the virtual CDs when an ISO of ours may be in one. @throws errors of the BMC */
+export async function ejectMedia(run: Run): Promise<void> {
+  const { media } = run.status;
+  if (media === undefined) return;
+  if (media.method === 'virtual-media') await new Machine(run).ejectMedia();
+  await run.update({ media: undefined, mediaFetch: undefined, mediaEjectTried: undefined });
+}
+
 async function keepOrStart(run: Run): Promise<Advance> {
   const { sessions, limits, board } = run.doors;
   const silent = sessions.silentMs(run.key);
   if (silent === undefined) return startBoot(run);
-  if (silent < limits.agentSuspectMs) return { kind: 'next' };
+  if (silent < limits.agentSuspectMs) {
+    await ejectAfterBoot(run);
+    return { kind: 'next' };
+  }
   const off = (await new Machine(run).powerState()) === 'off';
   if (!off && silent < limits.agentLostMs) return { kind: 'next' };
   board.clear(run.key);
@@ -45,7 +72,8 @@ async function keepOrStart(run: Run): Promise<Advance> {
 export async function startBoot(run: Run): Promise<Advance> {
   const { limits } = run.doors;
   const boots = run.operation?.boots ?? 0;
-  if (bootMacOf(run.host) === undefined) {
+  const method = run.bootMethod;
+  if (method === 'ipxe' && bootMacOf(run.host) === undefined) {
     return { kind: 'failed', code: 'PROVISION_NO_BOOT_MAC', message: 'spec.bootMACAddress is not set' };
   }
   if (boots >= limits.boots) return tooManyBoots(run);
@@ -55,6 +83,9 @@ export async function startBoot(run: Run): Promise<Advance> {
     agent: undefined,
     boot: { intent: 'ramdisk', since },
     ramdiskBoot: { step: 'power-off', since },
+    // Stored before the BMC is told: whatever happens then, it is known that an ISO may be inserted.
+    media: method === 'ipxe' ? undefined : { attempt: (status.attempt ?? 0) + 1, method, since },
+    mediaFetch: undefined,
     softOffSince: undefined,
     wait: undefined,
     ...(status.operation === undefined ? {} : { operation: { ...status.operation, boots: boots + 1 } }),
@@ -70,16 +101,24 @@ function tooManyBoots(run: Run): StepResult {
   return { kind: 'failed', code: 'AGENT_NOT_REGISTERED', message };
 }
 
-async function advance(
-  run: Run,
-  step: NonNullable<Run['status']['ramdiskBoot']>['step'],
-  since: number,
-): Promise<Advance> {
+async function advance(run: Run, step: BootStep, since: number): Promise<Advance> {
   const machine = new Machine(run);
   switch (step) {
     case 'power-off':
       await machine.off();
-      await enter(run, 'set-boot-network');
+      await enter(run, FIRST_AFTER_OFF[run.status.media?.method ?? 'ipxe']);
+      return 'on';
+    case 'insert-media':
+      await machine.insertMedia(await run.doors.media.url(run.host, run.status));
+      await enter(run, 'set-boot-media');
+      return 'on';
+    case 'set-boot-media':
+      if (run.status.media?.method === 'uefi-http') {
+        await machine.bootHttpOnce(await run.doors.media.url(run.host, run.status));
+      } else {
+        await machine.bootCdOnce();
+      }
+      await enter(run, 'power-on');
       return 'on';
     case 'set-boot-network':
       await machine.bootNetworkOnce();
@@ -96,7 +135,15 @@ async function advance(
   }
 }
 
-async function enter(run: Run, step: 'set-boot-network' | 'power-on' | 'wait-agent'): Promise<void> {
+type BootStep = NonNullable<Run['status']['ramdiskBoot']>['step'];
+
+const FIRST_AFTER_OFF = {
+  ipxe: 'set-boot-network',
+  'virtual-media': 'insert-media',
+  'uefi-http': 'set-boot-media',
+} as const satisfies Record<string, BootStep>;
+
+async function enter(run: Run, step: BootStep): Promise<void> {
   const ramdiskBoot = { step, since: kubeTime(run.now) };
   if (step !== 'wait-agent') return run.update({ ramdiskBoot });
   // A fast machine may have registered already: the wait is then over before it began.
@@ -109,11 +156,15 @@ const AGENT_WAIT = 'the ramdisk’s agent to register';
 
 function agentWait(run: Run, since: number): HostWait {
   const mac = bootMacOf(run.host) ?? 'the host';
+  const check =
+    run.status.media === undefined
+      ? `a DHCP request from ${mac} on the boot network; cabling, boot order, the machine’s console`
+      : 'that the BMC fetches the ISO, the machine boots its virtual CD, and finds this server; the machine’s console';
   return {
     name: AGENT_WAIT,
     since: kubeTime(since),
     until: kubeTime(since + run.doors.limits.agentBootMs),
-    check: `a DHCP request from ${mac} on the boot network; cabling, boot order, the machine’s console`,
+    check,
   };
 }
 

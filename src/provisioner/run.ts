@@ -2,6 +2,7 @@ import { bootModeOf } from '../api/predicates.ts';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import type { HostProgressStatus, OperationStatus } from '../api/hostprogress.ts';
 import { type ObjectKey, keyOf, keyText } from '../api/meta.ts';
+import { type BmcAddress, parseBmcAddress } from '../bmc/address.ts';
 import type { ProgressPatch } from '../boot/progress-book.ts';
 import { kubeTime } from '../core/clock.ts';
 import type { ProvisionerDoors } from './doors.ts';
@@ -48,6 +49,11 @@ export class Run {
   /** What the BMC is told to boot with. */
   get firmware(): 'uefi' | 'legacy' {
     return bootModeOf(this.host) === 'legacy' ? 'legacy' : 'uefi';
+  }
+
+  /** How the ramdisk gets to this machine. @throws errors of `bmcErrors` for an address that is none */
+  get bootMethod(): BmcAddress['boot'] {
+    return parseBmcAddress(this.host.spec.bmc?.address ?? '').boot;
   }
 
   update(patch: ProgressPatch): Promise<void> {

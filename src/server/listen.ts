@@ -6,6 +6,7 @@ import { type AgentApiDoors, agentRoutes } from './agent-api.ts';
 import { entryRoutes } from './boot-entry.ts';
 import { type BootHttpDoors, bootRoutes } from './boot-http.ts';
 import { serverErrors } from './errors.ts';
+import { type MediaHttpDoors, mediaRoutes } from './media-http.ts';
 
 export interface Listener {
   port: number;
@@ -46,10 +47,12 @@ export async function startBootHttp(
   doors: BootHttpDoors,
   metrics: Metrics,
   log: Logger,
+  media?: MediaHttpDoors,
 ): Promise<Listener> {
   const app = Fastify({ logger: false, ...PATIENCE, bodyLimit: 1024, exposeHeadRoutes: true });
   errorsAsJson(app, log);
   bootRoutes(app, doors);
+  if (media !== undefined) mediaRoutes(app, media);
   if (doors.entry !== undefined) entryRoutes(app, doors, doors.entry);
   app.get('/healthz', () => Promise.resolve('ok\n'));
   app.get('/metrics', async (_request, reply) => {

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { bootErrors } from '../../src/boot/errors.ts';
-import { AgentTokens, sessionKeyHost } from '../../src/boot/tokens.ts';
+import { AgentTokens, claimedHost } from '../../src/boot/tokens.ts';
 import { redactText } from '../../src/core/log.ts';
 import { UrlSigner } from '../../src/boot/url-signing.ts';
 
@@ -62,7 +62,7 @@ describe('boot: tokens and session keys', () => {
 
   it('a session key names its host and holds for one nonce', () => {
     const key = tokens.sessionKey(HOST, subject, 'n');
-    assert.deepEqual(sessionKeyHost(key), HOST);
+    assert.deepEqual(claimedHost(key), HOST);
     assert.ok(tokens.checkSessionKey(key, HOST, subject, 'n'));
     assert.ok(!tokens.checkSessionKey(key, HOST, subject, 'm'));
     assert.ok(!tokens.checkSessionKey(key, HOST, { ...subject, attempt: 2 }, 'n'));
@@ -72,7 +72,7 @@ describe('boot: tokens and session keys', () => {
   it('anything may be sent as a key', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 2000 }), (text) => {
-        const host = sessionKeyHost(text);
+        const host = claimedHost(text);
         assert.ok(host === undefined || host.name !== '');
       }),
     );

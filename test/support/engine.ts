@@ -7,6 +7,7 @@ import type { BareMetalHost } from '../../src/api/baremetalhost.ts';
 import { BARE_METAL_HOST } from '../../src/api/resources.ts';
 import { decideBoot } from '../../src/boot/decide.ts';
 import { ProgressBook } from '../../src/boot/progress-book.ts';
+import { RamdiskMedia } from '../../src/boot/ramdisk-media.ts';
 import { scriptScope } from '../../src/boot/script-for.ts';
 import { Timeline } from '../../src/boot/timeline.ts';
 import { AgentTokens } from '../../src/boot/tokens.ts';
@@ -15,6 +16,7 @@ import type { ClientFacts } from '../../src/dhcp/policy.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { Metrics } from '../../src/core/metrics.ts';
+import { readPreprovisioningNetwork } from '../../src/host/preprovisioning.ts';
 import type { ImageManifest } from '../../src/image/manifest-types.ts';
 import { Astray } from '../../src/provisioner/astray.ts';
 import { AgentSessions } from '../../src/provisioner/agent-sessions.ts';
@@ -25,10 +27,13 @@ import { TaskBoard } from '../../src/provisioner/task-board.ts';
 import { AgentLogs } from '../../src/server/agent-logs.ts';
 import { BootFiles } from '../../src/server/boot-files.ts';
 import { ByteCounter } from '../../src/server/byte-counter.ts';
+import { IsoBase } from '../../src/server/iso-base.ts';
 import { type Listener, startAgentApi, startBootHttp } from '../../src/server/listen.ts';
+import { MediaFetch } from '../../src/server/media-fetch.ts';
 import { parseIpv4 } from '../../src/wire/ipv4.ts';
 import { MemoryStore } from './memory-store.ts';
 import { request } from './sim-agent.ts';
+import { writeFakeIso } from './sim-media.ts';
 import { SimMachine } from './sim-machine.ts';
 
 export const MAC = '52:54:00:12:00:01';
@@ -96,6 +101,7 @@ export class World {
     for (const file of ['undionly.kpxe', 'snponly.efi', 'vmlinuz', 'ramdisk.zst']) {
       writeFileSync(join(this.dir, file), `content of ${file}`);
     }
+    writeFakeIso(this.dir);
   }
 
   async addHost(spec: Partial<BareMetalHost['spec']> = {}): Promise<BareMetalHost> {
@@ -120,11 +126,12 @@ export class Engine {
   readonly book: ProgressBook;
   readonly sessions: AgentSessions;
   readonly signer: UrlSigner;
+  readonly media: RamdiskMedia;
   readonly #stop: AbortController;
   readonly #listeners: Listener[];
 
   private constructor(
-    parts: Pick<Engine, 'world' | 'provisioner' | 'book' | 'sessions' | 'signer'>,
+    parts: Pick<Engine, 'world' | 'provisioner' | 'book' | 'sessions' | 'signer' | 'media'>,
     stop: AbortController,
     listeners: Listener[],
   ) {
@@ -133,6 +140,7 @@ export class Engine {
     this.book = parts.book;
     this.sessions = parts.sessions;
     this.signer = parts.signer;
+    this.media = parts.media;
     this.#stop = stop;
     this.#listeners = listeners;
   }
@@ -152,6 +160,18 @@ export class Engine {
     const sessions = new AgentSessions({ book, timeline, tokens, board, clock, log, nonce: randomUUID, wake });
     const metrics = new Metrics();
     const bytes = new ByteCounter(metrics);
+    const common = { fingerprint: 'sha256:00', kernelArguments: 'console=ttyS0', diskLoader: false, signer, tokens };
+    const iso = await IsoBase.open(world.dir);
+    const media = new RamdiskMedia({
+      ...common,
+      iso: iso?.info,
+      bases: () =>
+        Promise.resolve({
+          http: `http://127.0.0.1:${world.ports.http}`,
+          agent: `https://127.0.0.1:${world.ports.agent}`,
+        }),
+      networkData: (host) => readPreprovisioningNetwork(world.store, host),
+    });
     const provisioner = new NativeProvisioner({
       book,
       timeline,
@@ -159,6 +179,7 @@ export class Engine {
       board,
       astray,
       bmcs: { get: () => Promise.resolve(world.machine), release: () => Promise.resolve() },
+      media,
       images: {
         prepare: () => prepare(world),
         recheck: (digest) => {
@@ -182,7 +203,7 @@ export class Engine {
       { sessions, board, book, logs: new AgentLogs(join(world.dir, 'logs')), clock, signal: stop.signal },
       log,
     );
-    const common = { fingerprint: 'sha256:00', kernelArguments: 'console=ttyS0', diskLoader: false, signer, tokens };
+    const fetched = new MediaFetch({ book, timeline, clock });
     const http = await startBootHttp(
       { address: '127.0.0.1', port: world.ports.http },
       {
@@ -203,10 +224,12 @@ export class Engine {
       },
       metrics,
       log,
+      iso === undefined ? undefined : { book, signer, media, iso, fetched, bytes, clock },
     );
     world.ports = { http: http.port, agent: agent.port };
     world.machine.network = (mac) => netboot(book, signer, mac, http.port);
-    return new Engine({ world, provisioner, book, sessions, signer }, stop, [agent, http]);
+    const base: Listener = { port: 0, close: () => iso?.close() ?? Promise.resolve() };
+    return new Engine({ world, provisioner, book, sessions, signer, media }, stop, [agent, http, base]);
   }
 
   /** As kill -9: nothing is flushed. The ports stay the same for the next life. */

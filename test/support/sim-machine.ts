@@ -1,4 +1,5 @@
 import type { Bmc, BmcInfo, BootOverride, PowerAction, PowerState } from '../../src/bmc/bmc.ts';
+import { type SimMedia, fetchIso } from './sim-media.ts';
 import { SimAgent, type SimHardware, type TaskHook } from './sim-agent.ts';
 
 /** What a machine finds on the network: the script for its MAC, or nothing. */
@@ -23,6 +24,8 @@ export class SimMachine implements Bmc {
   /** A machine that hangs in its firmware. */
   deaf = false;
   readonly errors: unknown[] = [];
+  /** Undefined: its BMC has no virtual media. */
+  media?: SimMedia;
   #network: NetworkBoot;
   #life = new AbortController();
   #work: Promise<void> = Promise.resolve();
@@ -86,11 +89,26 @@ export class SimMachine implements Bmc {
     this.#life = new AbortController();
     const { signal } = this.#life;
     this.running = 'firmware';
-    const network = this.override.device === 'pxe';
+    const boot = this.#bootSource();
     if (this.override.persistence === 'once') this.override = { ...this.override, device: 'none' };
-    this.#work = (network ? this.#netboot(signal) : this.#diskboot()).catch((error: unknown) => {
+    this.#work = boot(signal).catch((error: unknown) => {
       if (!signal.aborted) this.errors.push(error);
     });
+  }
+
+  #bootSource(): (signal: AbortSignal) => Promise<void> {
+    const { device, httpUri } = this.override;
+    if (device === 'pxe') return (signal) => this.#netboot(signal);
+    const iso = device === 'http' ? httpUri : device === 'cdrom' ? this.media?.image : undefined;
+    return iso === undefined ? () => this.#diskboot() : (signal) => this.#isoboot(iso, signal);
+  }
+
+  async #isoboot(url: string, signal: AbortSignal): Promise<void> {
+    if (this.deaf) return;
+    const text = await fetchIso(url);
+    if (text === undefined) return this.#diskboot();
+    this.running = 'ramdisk';
+    await new SimAgent(this.hardware, (task) => this.taskHook(task), signal).run(text);
   }
 
   async #netboot(signal: AbortSignal): Promise<void> {

@@ -1,0 +1,51 @@
+import { isIP } from 'node:net';
+import type { BareMetalHost } from '../api/baremetalhost.ts';
+import { errorText } from '../core/errors.ts';
+import { bootErrors } from '../boot/errors.ts';
+
+export interface MediaAddresses {
+  /** Where BMCs fetch, when it is not the address that the routing table says. */
+  media: string | undefined;
+  /** Where ramdisks find us, when it is not that of the boot network. */
+  ramdisk: string | undefined;
+  /** Our address on the boot network, where there is one. */
+  bootNetwork: string | undefined;
+  ports: () => { http: number; agent: number };
+  /** How a host boots and at which address its BMC is. @throws errors of `bmcErrors` */
+  bmcOf: (host: BareMetalHost) => { boot: 'ipxe' | 'virtual-media' | 'uefi-http'; host: string };
+  towards: (host: string) => Promise<string>;
+}
+
+/**
+ * The two base URLs that a host booting from an ISO needs: the BMC fetches from its own network, the ramdisk may be in
+ * another. Nobody tells either of them, as DHCP does for machines that boot by network, so they are derived, or configured.
+ * @throws BOOT_MEDIA_ADDRESS
+ */
+export async function mediaBases(host: BareMetalHost, at: MediaAddresses): Promise<{ http: string; agent: string }> {
+  const bmc = at.bmcOf(host);
+  const { http, agent } = at.ports();
+  const routed = () => usable(bmc.host, at.towards);
+  // Firmware that fetches by itself does so over the card it boots from.
+  const fetched =
+    at.media ?? (bmc.boot === 'uefi-http' ? (at.ramdisk ?? at.bootNetwork) : undefined) ?? (await routed());
+  const reached = at.ramdisk ?? at.bootNetwork ?? fetched;
+  if (reached.startsWith('127.')) {
+    const text = `the BMC ${bmc.host} is on this machine, and at which address the machine behind it finds this server is not known`;
+    throw bootErrors.make('BOOT_MEDIA_ADDRESS', text);
+  }
+  return { http: `http://${fetched}:${http}`, agent: `https://${reached}:${agent}` };
+}
+
+async function usable(bmcHost: string, towards: MediaAddresses['towards']): Promise<string> {
+  let address: string;
+  try {
+    address = await towards(bmcHost);
+  } catch (error) {
+    throw bootErrors.make('BOOT_MEDIA_ADDRESS', `no way to the BMC ${bmcHost} is known: ${errorText(error)}`);
+  }
+  if (isIP(address) === 4) return address;
+  throw bootErrors.make(
+    'BOOT_MEDIA_ADDRESS',
+    `the BMC ${bmcHost} is reached by IPv6, and images are served over IPv4 only`,
+  );
+}
