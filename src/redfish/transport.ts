@@ -81,8 +81,8 @@ export class Transport {
   readonly #timing: TransportTiming;
   readonly #clock: Clock;
   readonly #connect: buildConnector.connector;
+  readonly #lanes = new Set<Lane>();
   readonly #free: Lane[] = [];
-  #lanes = 0;
   readonly #waiting: (() => void)[] = [];
   #closed = false;
 
@@ -115,7 +115,7 @@ export class Transport {
         return await this.#exchange(lane, request, signal);
       } catch (error) {
         // Closed by the BMC while it rested, most likely: that says nothing about the BMC.
-        if (!reused || !request.repeatable || !isLost(error) || signal.aborted) throw error;
+        if (!reused || !request.repeatable || !isLost(error) || signal.aborted || this.#closed) throw error;
         this.#drop(lane);
         return await this.#exchange(lane, request, signal);
       }
@@ -131,7 +131,7 @@ export class Transport {
   async close(): Promise<void> {
     this.#closed = true;
     for (const wake of this.#waiting.splice(0)) wake();
-    await Promise.all(this.#free.splice(0).map(async (lane) => lane.client?.destroy()));
+    await Promise.all([...this.#lanes].map(async (lane) => lane.client?.destroy()));
   }
 
   async #acquire(signal: AbortSignal): Promise<Lane> {
@@ -141,9 +141,10 @@ export class Transport {
       // The one used last is the one most likely alive.
       const lane = this.#free.pop();
       if (lane !== undefined) return lane;
-      if (this.#lanes < this.#timing.connections) {
-        this.#lanes++;
-        return { client: undefined, usedAt: undefined };
+      if (this.#lanes.size < this.#timing.connections) {
+        const made: Lane = { client: undefined, usedAt: undefined };
+        this.#lanes.add(made);
+        return made;
       }
       await this.#turn(signal);
     }
@@ -163,8 +164,7 @@ export class Transport {
   }
 
   #release(lane: Lane): void {
-    if (this.#closed) this.#drop(lane);
-    else this.#free.push(lane);
+    this.#free.push(lane);
     this.#waiting[0]?.();
   }
 
@@ -308,6 +308,7 @@ function isLost(error: unknown): boolean {
 function lossOf(error: unknown): string {
   if (deadlineErrors.is(error)) return error.message;
   const code = errorCode(error);
+  if (error instanceof Error && error.name === 'HTTPParserError') return 'what answers there speaks no HTTP';
   switch (code) {
     case 'ECONNREFUSED':
       return 'connection refused';
@@ -325,7 +326,7 @@ function lossOf(error: unknown): string {
     case 'UND_ERR_SOCKET':
       return 'the connection broke off';
     default:
-      return code.startsWith('HPE_') ? `what answers speaks no HTTP (${code})` : errorText(error);
+      return errorText(error);
   }
 }
 

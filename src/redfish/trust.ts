@@ -12,21 +12,15 @@ export interface TlsTrust {
   ca?: string;
 }
 
-const FINGERPRINT = /^sha-?256[:=]([0-9a-f]{64})$/;
+const FINGERPRINT = /^\s*sha-?256(?: fingerprint)?[:=]([0-9a-f:]+)\s*$/i;
 
 /**
  * `sha256:` and the digits, with or without colons between them, as `openssl x509 -fingerprint` prints them.
  * @throws REDFISH_TLS_SETTINGS
  */
 export function parseFingerprint(text: string): string {
-  const found = FINGERPRINT.exec(
-    text
-      .trim()
-      .toLowerCase()
-      .replace(/ fingerprint=/, ':')
-      .replaceAll(/(?<=[0-9a-f]{2}):(?=[0-9a-f]{2}(?::|$))/g, ''),
-  );
-  if (found?.[1] !== undefined) return found[1];
+  const digits = FINGERPRINT.exec(text)?.[1]?.replaceAll(':', '').toLowerCase();
+  if (digits?.length === 64) return digits;
   throw redfishErrors.make('REDFISH_TLS_SETTINGS', `"${text}" is not a fingerprint like sha256:9f86d081…`);
 }
 
