@@ -1,4 +1,4 @@
-import { defineErrors } from '../core/errors.ts';
+import { IngotError, defineErrors } from '../core/errors.ts';
 
 export const ipmiErrors = defineErrors({
   IPMI_MALFORMED: { blame: 'peer', retry: false, hint: 'the packet breaks the IPMI 2.0 format; it is dropped' },
@@ -48,3 +48,10 @@ export const ipmiErrors = defineErrors({
     hint: 'the machine cannot do this in the power state it is in',
   },
 });
+
+/** The completion code with which a BMC refused a command; undefined for every other failure. */
+export function completionOf(error: unknown): number | undefined {
+  if (!(error instanceof IngotError)) return undefined;
+  const code = error.seen['completion'];
+  return typeof code === 'number' ? code : undefined;
+}

@@ -1,7 +1,14 @@
 /** Numbers of IPMI v2.0 rev. 1.1 used by both sides. */
 
 /** Network functions of requests; responses use the next odd number (§5.1). */
-export const NetFn = { chassis: 0x00, app: 0x06, groupExtension: 0x2c } as const;
+export const NetFn = {
+  chassis: 0x00,
+  sensor: 0x04,
+  app: 0x06,
+  storage: 0x0a,
+  transport: 0x0c,
+  groupExtension: 0x2c,
+} as const;
 
 /** Addresses of the BMC and of a remote console in LAN messages (§13.8). */
 export const BMC_ADDRESS = 0x20;
@@ -40,7 +47,13 @@ export const Completion = {
   nodeBusy: 0xc0,
   invalidCommand: 0xc1,
   timeout: 0xc3,
+  outOfSpace: 0xc4,
+  reservationCancelled: 0xc5,
   lengthInvalid: 0xc7,
+  lengthExceeded: 0xc8,
+  outOfRange: 0xc9,
+  cannotReturnBytes: 0xca,
+  notPresent: 0xcb,
   invalidField: 0xcc,
   duplicate: 0xcf,
   insufficientPrivilege: 0xd4,

@@ -1,15 +1,22 @@
 import type { ByteReader } from '../../wire/reader.ts';
 import { ByteWriter } from '../../wire/writer.ts';
 import { NetFn, THIS_CHANNEL } from '../numbers.ts';
-import { type Command, NO_DATA } from './command.ts';
+import { type Command, NO_DATA, order, query } from './command.ts';
 
 /** Commands of network function App (§20, §22). */
 export const AppCmd = {
   getDeviceId: 0x01,
+  coldReset: 0x02,
+  warmReset: 0x03,
+  getDeviceGuid: 0x08,
   getSystemGuid: 0x37,
   getChannelAuthCapabilities: 0x38,
   setSessionPrivilege: 0x3b,
   closeSession: 0x3c,
+  getChannelAccess: 0x41,
+  getChannelInfo: 0x42,
+  getUserAccess: 0x44,
+  getUserName: 0x46,
   getChannelCipherSuites: 0x54,
 } as const;
 
@@ -20,6 +27,10 @@ export interface DeviceId {
   firmwareVersion: string;
   /** Firmware or self initialization in progress (§20.1 byte 4 bit 7). */
   updating: boolean;
+  /** "2.0". */
+  ipmiVersion: string;
+  /** Bits of §20.1 byte 7: 0 sensors, 1 SDR repository, 2 SEL, 3 FRU, 7 chassis. */
+  support: number;
   /** IANA enterprise number. */
   manufacturerId: number;
   productId: number;
@@ -42,12 +53,16 @@ function readDeviceId(reader: ByteReader): DeviceId {
   const deviceRevision = reader.u8('device revision') & 0x0f;
   const major = reader.u8('firmware major');
   const minor = reader.u8('firmware minor');
-  reader.skip(2, 'IPMI version and device support');
+  const version = reader.u8('IPMI version');
+  const support = reader.u8('device support');
   return {
     deviceId,
     deviceRevision,
     firmwareVersion: `${major & 0x7f}.${minor.toString(16).padStart(2, '0')}`,
     updating: (major & 0x80) !== 0,
+    ipmiVersion: `${version & 0x0f}.${version >> 4}`,
+    support,
+    // Auxiliary firmware bytes may follow: none, three (14 bytes in all) or four. Nothing depends on them.
     manufacturerId: reader.u24le('manufacturer id') & 0xfffff,
     productId: reader.u16le('product id'),
   };
@@ -56,17 +71,27 @@ function readDeviceId(reader: ByteReader): DeviceId {
 /** What a virtual BMC says about itself; what is left out is 0. */
 export type DeviceIdentity = Pick<DeviceId, 'deviceId' | 'manufacturerId' | 'productId'> & Partial<DeviceId>;
 
+const CHASSIS_DEVICE = 0x80;
+
 /** Answer to Get Device ID: IPMI 2.0, chassis device, auxiliary revision 0. */
 export function encodeDeviceId(identity: DeviceIdentity): Uint8Array {
-  const id: DeviceId = { deviceRevision: 0, firmwareVersion: '0.00', updating: false, ...identity };
+  const id: DeviceId = {
+    deviceRevision: 0,
+    firmwareVersion: '0.00',
+    updating: false,
+    ipmiVersion: '2.0',
+    support: CHASSIS_DEVICE,
+    ...identity,
+  };
+  const [whole = 0, part = 0] = id.ipmiVersion.split('.').map(Number);
   const [major = '0', minor = '0'] = id.firmwareVersion.split('.');
   return new ByteWriter(16)
     .u8(id.deviceId)
     .u8(id.deviceRevision & 0x0f)
     .u8((Number.parseInt(major, 10) & 0x7f) | (id.updating ? 0x80 : 0))
     .u8(Number.parseInt(minor, 16) & 0xff)
-    .u8(0x02)
-    .u8(0x80)
+    .u8((whole & 0x0f) | ((part & 0x0f) << 4))
+    .u8(id.support & 0xff)
     .u24le(id.manufacturerId)
     .u16le(id.productId)
     .u32le(0)
@@ -140,14 +165,20 @@ export function closeSession(bmcSessionId: number): Command<void> {
   };
 }
 
+const readGuid = (reader: ByteReader): Uint8Array => reader.bytes(16, 'GUID');
+
 /** Get System GUID (§22.14). */
 export function getSystemGuid(): Command<Uint8Array> {
-  return {
-    name: 'Get System GUID',
-    netFn: NetFn.app,
-    cmd: AppCmd.getSystemGuid,
-    data: NO_DATA,
-    idempotent: true,
-    parse: (reader) => reader.bytes(16, 'GUID'),
-  };
+  return query('Get System GUID', NetFn.app, AppCmd.getSystemGuid, NO_DATA, readGuid);
+}
+
+/** Get Device GUID (§20.8): of the BMC itself, while the system GUID is of the machine. */
+export function getDeviceGuid(): Command<Uint8Array> {
+  return query('Get Device GUID', NetFn.app, AppCmd.getDeviceGuid, NO_DATA, readGuid);
+}
+
+/** Cold or warm reset of the BMC (§20.2, §20.3). Its answer may never come, and minutes of silence follow. */
+export function resetBmc(kind: 'cold' | 'warm'): Command<void> {
+  const cmd = kind === 'cold' ? AppCmd.coldReset : AppCmd.warmReset;
+  return { ...order(`${kind === 'cold' ? 'Cold' : 'Warm'} Reset`, NetFn.app, cmd, NO_DATA), idempotent: false };
 }

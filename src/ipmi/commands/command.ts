@@ -12,8 +12,32 @@ export interface Command<T> {
    * false is sent exactly once.
    */
   idempotent: boolean;
+  /**
+   * One of hundreds of reads from a table of the BMC. Each waits for the answer to the one before, which is pace enough:
+   * at five commands a second a full event log would take minutes.
+   */
+  bulk?: boolean;
   /** Reads the data after the completion code. */
   parse(reader: ByteReader): T;
 }
 
 export const NO_DATA = new Uint8Array(0);
+
+/** Runs a command on some BMC: `IpmiClient.run`, or a test's own. */
+export type RunCommand = <T>(command: Command<T>, signal: AbortSignal) => Promise<T>;
+
+/** A command that only reads. */
+export function query<T>(
+  name: string,
+  netFn: number,
+  cmd: number,
+  data: Uint8Array,
+  parse: (reader: ByteReader) => T,
+): Command<T> {
+  return { name, netFn, cmd, data, idempotent: true, parse };
+}
+
+/** A command whose answer has no data. It may run twice. */
+export function order(name: string, netFn: number, cmd: number, data: Uint8Array): Command<void> {
+  return { name, netFn, cmd, data, idempotent: true, parse: () => undefined };
+}

@@ -1,0 +1,78 @@
+import { latin1, utf8Bytes } from '../../wire/hex.ts';
+import { ByteReader } from '../../wire/reader.ts';
+import { ByteWriter } from '../../wire/writer.ts';
+import { NetFn } from '../numbers.ts';
+import { AppCmd } from './app.ts';
+import { type Command, query } from './command.ts';
+
+const NAME_BYTES = 16;
+/** "No access" in the place of a privilege level (§22.27). */
+export const NO_ACCESS = 0x0f;
+
+/** Get User Name (§22.29). Empty: the user has none. */
+export function getUserName(id: number): Command<string> {
+  return query('Get User Name', NetFn.app, AppCmd.getUserName, Uint8Array.of(id), (reader) =>
+    // Some BMCs answer fewer than 16 bytes.
+    latin1(reader.bytes(Math.min(NAME_BYTES, reader.remaining), 'name')).replace(/\0[\s\S]*$/, ''),
+  );
+}
+
+/** Answer to Get User Name. */
+export function encodeUserName(name: string): Uint8Array {
+  const bytes = utf8Bytes(name).subarray(0, NAME_BYTES);
+  return new ByteWriter(NAME_BYTES)
+    .bytes(bytes)
+    .fill(NAME_BYTES - bytes.length)
+    .finish();
+}
+
+export interface UserAccess {
+  /** User ids are 1..maxUsers. */
+  maxUsers: number;
+  enabledUsers: number;
+  /** Ids that cannot be renamed. */
+  fixedNames: number;
+  /** Of this user; undefined: the BMC does not say (before IPMI 2.0 errata 3). */
+  enabled: boolean | undefined;
+  /** Highest level on this channel; 0x0f: none. */
+  privilege: number;
+  /** May log in over the LAN by IPMI messages. */
+  ipmi: boolean;
+}
+
+/** Get User Access (§22.27). */
+export function getUserAccess(channel: number, id: number): Command<UserAccess> {
+  return query('Get User Access', NetFn.app, AppCmd.getUserAccess, Uint8Array.of(channel, id), (reader) => {
+    const maxUsers = reader.u8('users') & 0x3f;
+    const count = reader.u8('enabled users');
+    const fixedNames = reader.u8('fixed names') & 0x3f;
+    const access = reader.u8('access');
+    const state = count >> 6;
+    return {
+      maxUsers,
+      enabledUsers: count & 0x3f,
+      fixedNames,
+      enabled: state === 0 ? undefined : state === 1,
+      privilege: access & 0x0f,
+      ipmi: (access & 0x10) !== 0,
+    };
+  });
+}
+
+/** @throws WIRE_SHORT */
+export function decodeGetUserAccess(data: Uint8Array): { channel: number; id: number } {
+  const reader = new ByteReader(data);
+  return { channel: reader.u8('channel') & 0x0f, id: reader.u8('user') & 0x3f };
+}
+
+/** Answer to Get User Access. */
+export function encodeUserAccess(access: UserAccess): Uint8Array {
+  const state = access.enabled === undefined ? 0 : access.enabled ? 1 : 2;
+  const link = 0x20;
+  return Uint8Array.of(
+    access.maxUsers & 0x3f,
+    (access.enabledUsers & 0x3f) | (state << 6),
+    access.fixedNames & 0x3f,
+    (access.privilege & 0x0f) | (access.ipmi ? 0x10 | link : 0),
+  );
+}
