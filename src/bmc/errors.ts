@@ -59,6 +59,11 @@ export const bmcErrors = defineErrors({
     retry: true,
     hint: 'the BMC took the boot override but reads back another one: check its boot settings or its firmware',
   },
+  BMC_LOG_NOT_CLEARED: {
+    blame: 'peer',
+    retry: true,
+    hint: 'the BMC said that its event log is erased but it is not: try again, or clear it by its web page',
+  },
   BMC_UNCERTAIN: {
     blame: 'network',
     retry: true,

@@ -18,7 +18,11 @@ import type { Bmc, BmcInfo, BootOverride, PowerAction, PowerState } from './bmc.
 import { compareBoot, flagsOf, overrideOf } from './boot-compare.ts';
 import { bmcErrors } from './errors.ts';
 import { asBmcError } from './ipmi-errors.ts';
+import { IpmiEventLog } from './ipmi-event-log.ts';
+import { IpmiFru } from './ipmi-fru.ts';
+import { IpmiManagement } from './ipmi-management.ts';
 import { IpmiPower, type PowerTiming } from './ipmi-power.ts';
+import { IpmiSensors } from './ipmi-sensors.ts';
 import { type IpmiQuirks, manufacturerName, quirksOf } from './quirks.ts';
 
 export interface IpmiBmcOptions {
@@ -39,6 +43,10 @@ export class IpmiBmc implements Bmc {
   readonly #client: IpmiClient;
   readonly #power: IpmiPower;
   readonly #log: Logger;
+  readonly sensing: IpmiSensors;
+  readonly eventLog: IpmiEventLog;
+  readonly frus: IpmiFru;
+  readonly management: IpmiManagement;
   #device: DeviceId | undefined;
 
   constructor(options: IpmiBmcOptions) {
@@ -48,6 +56,12 @@ export class IpmiBmc implements Bmc {
     this.#client = new IpmiClient(options.target, doors, options.timing);
     const run = <T>(command: Command<T>, signal: AbortSignal) => this.#client.run(command, signal);
     this.#power = new IpmiPower({ clock: doors.clock, address, run }, options.powerTiming);
+    const guard = <T>(action: () => Promise<T>) => this.#guard(action);
+    const part = { clock: doors.clock, log: this.#log, run, guard };
+    this.sensing = new IpmiSensors(part);
+    this.eventLog = new IpmiEventLog(address, part, this.sensing);
+    this.frus = new IpmiFru(part, this.sensing);
+    this.management = new IpmiManagement(address, part);
   }
 
   async verify(signal: AbortSignal): Promise<BmcInfo> {

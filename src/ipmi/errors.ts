@@ -55,3 +55,13 @@ export function completionOf(error: unknown): number | undefined {
   const code = error.seen['completion'];
   return typeof code === 'number' ? code : undefined;
 }
+
+/** What `read` gives; undefined when the BMC refuses it: it lacks the command or the thing. Other failures are thrown. */
+export async function unlessRefused<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (completionOf(error) === undefined) throw error;
+    return undefined;
+  }
+}

@@ -10,7 +10,9 @@ import { type LanMessage, decodeLanMessage, encodeLanMessage, responseMessage } 
 import { PayloadType } from './numbers.ts';
 import { type Datagram, decodeDatagram, encodeV15, encodeV20Plain } from './packet.ts';
 import { encodeAsf } from './rmcp.ts';
-import { ServerCommands, type Sender } from './server-commands.ts';
+import { ServerCommands } from './server-commands.ts';
+import type { Sender } from './server-commands/handler.ts';
+import { type BmcModel, plausibleModel } from './server-model.ts';
 import type { Fate, ServerFaults } from './server-faults.ts';
 import { ServerLogin } from './server-login.ts';
 import { type ActiveState, DEFAULT_LIMITS, type IpmiUser, type SessionLimits, SessionTable } from './server-session.ts';
@@ -36,6 +38,8 @@ export interface IpmiServerOptions {
   /** Cipher suites offered; default 3 and 17. */
   suites?: readonly number[];
   faults?: ServerFaults;
+  /** Event log, sensors, inventory, network; default: those of a plausible small server. */
+  model?: BmcModel;
   limits?: Partial<SessionLimits>;
   /** Gets payloads other than IPMI messages (SOL); they are dropped when it is absent. Answers go by `session.post`. */
   payload?: (payload: Payload, session: ActiveState) => void;
@@ -101,6 +105,8 @@ class Server implements IpmiServer {
       faults,
       log,
       kgSet: options.kg !== undefined,
+      clock: options.clock,
+      model: options.model ?? plausibleModel({ clock: options.clock, users }),
     });
   }
 

@@ -123,6 +123,8 @@ test('Supermicro gets its own selector for a UEFI disk boot', async () => {
       deviceRevision: 0,
       firmwareVersion: '',
       updating: false,
+      ipmiVersion: '2.0',
+      support: 0,
       manufacturerId: 10876,
       productId: 1,
     }).efiSelectors.disk,

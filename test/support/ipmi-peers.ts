@@ -60,15 +60,18 @@ ${levels.map((l) => `    allowed_auths_${l} none md2 md5 straight`).join('\n')}
 `;
 }
 
-/** OpenIPMI's simulator: user admin, password secret; a shell script is its machine. */
-export async function startIpmiSim(): Promise<SimPeer> {
+/**
+ * OpenIPMI's simulator: user admin, password secret; a shell script is its machine.
+ * @param emulator more commands for it: sensors, records, inventories
+ */
+export async function startIpmiSim(emulator: readonly string[] = []): Promise<SimPeer> {
   const dir = await mkdtemp(path.join(tmpdir(), 'ingot-ipmi-sim-'));
   const port = await freeUdpPort();
   await mkdir(path.join(dir, 'state'));
   await writeFile(path.join(dir, 'chassis.sh'), CHASSIS);
   await chmod(path.join(dir, 'chassis.sh'), 0o755);
   await writeFile(path.join(dir, 'lan.conf'), lanConfig(dir, port));
-  await writeFile(path.join(dir, 'sim.emu'), EMULATOR);
+  await writeFile(path.join(dir, 'sim.emu'), `${EMULATOR}${emulator.map((line) => `${line}\n`).join('')}`);
   const args = ['-c', path.join(dir, 'lan.conf'), '-f', path.join(dir, 'sim.emu'), '-s', path.join(dir, 'state'), '-n'];
   const child = spawn('ipmi_sim', args, { stdio: 'ignore' });
   const peer = await running(child, port);

@@ -11,10 +11,10 @@ export const NO_ACCESS = 0x0f;
 
 /** Get User Name (§22.29). Empty: the user has none. */
 export function getUserName(id: number): Command<string> {
-  return query('Get User Name', NetFn.app, AppCmd.getUserName, Uint8Array.of(id), (reader) =>
-    // Some BMCs answer fewer than 16 bytes.
-    latin1(reader.bytes(Math.min(NAME_BYTES, reader.remaining), 'name')).replace(/\0[\s\S]*$/, ''),
-  );
+  // Some BMCs answer fewer than 16 bytes.
+  const parse = (reader: ByteReader) =>
+    latin1(reader.bytes(Math.min(NAME_BYTES, reader.remaining), 'name')).replace(/\0[\s\S]*$/, '');
+  return { ...query('Get User Name', NetFn.app, AppCmd.getUserName, Uint8Array.of(id), parse), bulk: true };
 }
 
 /** Answer to Get User Name. */
@@ -42,7 +42,8 @@ export interface UserAccess {
 
 /** Get User Access (§22.27). */
 export function getUserAccess(channel: number, id: number): Command<UserAccess> {
-  return query('Get User Access', NetFn.app, AppCmd.getUserAccess, Uint8Array.of(channel, id), (reader) => {
+  const data = Uint8Array.of(channel, id);
+  const parse = (reader: ByteReader): UserAccess => {
     const maxUsers = reader.u8('users') & 0x3f;
     const count = reader.u8('enabled users');
     const fixedNames = reader.u8('fixed names') & 0x3f;
@@ -56,7 +57,8 @@ export function getUserAccess(channel: number, id: number): Command<UserAccess> 
       privilege: access & 0x0f,
       ipmi: (access & 0x10) !== 0,
     };
-  });
+  };
+  return { ...query('Get User Access', NetFn.app, AppCmd.getUserAccess, data, parse), bulk: true };
 }
 
 /** @throws WIRE_SHORT */

@@ -1,0 +1,56 @@
+import type { Logger } from '../../core/log.ts';
+import type { Clock } from '../../core/clock.ts';
+import type { Chassis } from '../chassis.ts';
+import type { DeviceIdentity } from '../commands/app.ts';
+import { Completion, THIS_CHANNEL } from '../numbers.ts';
+import type { ServerFaults } from '../server-faults.ts';
+import type { BmcModel } from '../server-model.ts';
+import type { ActiveState } from '../server-session.ts';
+import type { CipherSuite } from '../suites.ts';
+
+/** LAN channel number that the virtual BMC claims to have. */
+export const CHANNEL = 1;
+
+export interface Answer {
+  completion: number;
+  data?: Uint8Array;
+  /** Set by Close Session: the session ends once the answer is sent. */
+  closes?: number;
+}
+
+export interface CommandParts {
+  chassis: Chassis;
+  deviceId: DeviceIdentity;
+  guid: Uint8Array;
+  suites: readonly CipherSuite[];
+  faults: ServerFaults;
+  log: Logger;
+  /** Logins need the key of the BMC as well. */
+  kgSet: boolean;
+  clock: Clock;
+  model: BmcModel;
+}
+
+/** Who sent a request: a session, or nobody yet. */
+export type Sender = ActiveState | undefined;
+
+/** One command that the virtual BMC answers. */
+export interface Handler {
+  netFn: number;
+  cmd: number;
+  /** Lowest level that may run it; undefined: also without a session (§G, table G-1). */
+  privilege: number | undefined;
+  run(data: Uint8Array, sender: Sender): Answer | Promise<Answer>;
+}
+
+/** The commands of one family. What they remember lives as long as the BMC. */
+export type Family = (parts: CommandParts) => readonly Handler[];
+
+export const refuse = (completion: number): Answer => ({ completion });
+export const give = (data: Uint8Array): Answer => ({ completion: Completion.ok, data });
+export const DONE: Answer = { completion: Completion.ok };
+
+/** The channel a request means: "this one" is the LAN. */
+export function ownChannel(asked: number): number {
+  return (asked & 0x0f) === THIS_CHANNEL ? CHANNEL : asked & 0x0f;
+}
