@@ -13,6 +13,7 @@ export const cliErrors = defineErrors({
     hint: 'point --kubeconfig or KUBECONFIG at the file that `ingot up` wrote',
   },
   CLI_API: { blame: 'network', retry: true, hint: 'is `ingot up` running?' },
+  CLI_ARGUMENT: { blame: 'user', retry: false, hint: 'see --help of the command' },
   CLI_NOT_FOUND: { blame: 'user', retry: false, hint: 'see `kubectl get baremetalhosts -A`' },
 });
 

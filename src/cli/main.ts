@@ -32,7 +32,7 @@ const COMMANDS: readonly Entry[] = [
   {
     name: 'bmc',
     description: 'look at and control one BMC directly',
-    load: async () => (await import('./bmc.ts')).bmcCommand(),
+    load: async () => (await import('./bmc/bmc.ts')).bmcCommand(),
   },
   {
     name: 'image',

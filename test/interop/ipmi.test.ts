@@ -319,9 +319,10 @@ suite('ingot bmc', () => {
   after(() => server.close());
 
   const ingot = async (command: string, environment: Record<string, string> = { INGOT_BMC_PASSWORD: 'secret' }) => {
-    const login = ['--address', `127.0.0.1:${server.port}`, '--username', 'admin'];
+    const target = `admin@127.0.0.1:${server.port}`;
     const main = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
-    const args = [main, 'bmc', ...command.split(' '), ...login];
+    const [name = '', ...rest] = command.split(' ');
+    const args = [main, 'bmc', name, target, ...rest];
     const options = { env: environment, ok: [0, 1, 2], signal: within(30_000) };
     return await exec(process.execPath, args, options);
   };

@@ -1,0 +1,94 @@
+import { Command } from 'commander';
+import type { BiosAttribute, BiosValue } from '../../bmc/capabilities.ts';
+import { cliErrors } from '../api-client.ts';
+import { type LeafOptions, leaf, need, runLeaf } from './leaf.ts';
+
+/** bios get, set, reset */
+export function biosCommand(): Command {
+  const bios = new Command('bios').description('BIOS settings');
+  bios.addCommand(
+    leaf('get', 'Show settings, what waits for a restart, and what may be chosen')
+      .argument('[names...]', 'only these (default: all)')
+      .action((target: string, names: readonly string[], options: LeafOptions) =>
+        runLeaf(target, options, async (bmc, signal) => {
+          const control = need(bmc, 'bios');
+          const { attributes, pending } = await control.state(signal);
+          const registry = new Map((await control.registry(signal)).map((a) => [a.name, a]));
+          const shown = names.length === 0 ? Object.keys(attributes).toSorted() : names;
+          const unknown = shown.find((name) => !Object.hasOwn(attributes, name));
+          if (unknown !== undefined) throw unknownSetting(unknown, Object.keys(attributes));
+          const rows = shown.map((name) => ({
+            name,
+            value: attributes[name],
+            pending: pending[name],
+            choices: choices(registry.get(name)),
+          }));
+          return { rows, none: 'no settings' };
+        }),
+      ),
+  );
+  bios.addCommand(
+    leaf('set', 'Stage settings; they apply at the next start of the machine')
+      .argument('<settings...>', 'NAME=VALUE')
+      .action((target: string, settings: readonly string[], options: LeafOptions) =>
+        runLeaf(target, options, async (bmc, signal) => {
+          const control = need(bmc, 'bios');
+          const { attributes } = await control.state(signal);
+          const registry = await control.registry(signal);
+          const changes = Object.fromEntries(settings.map((text) => change(text, attributes, registry)));
+          return { facts: { address: bmc.address, result: await control.set(changes, signal), ...changes } };
+        }),
+      ),
+  );
+  bios.addCommand(
+    leaf('reset', 'Factory settings at the next start').action((target: string, options: LeafOptions) =>
+      runLeaf(target, options, async (bmc, signal) => {
+        await need(bmc, 'bios').reset(signal);
+        return { facts: { address: bmc.address, bios: 'factory settings at the next start' } };
+      }),
+    ),
+  );
+  return bios;
+}
+
+function choices(attribute: BiosAttribute | undefined): string | undefined {
+  if (attribute?.readOnly === true) return 'read-only';
+  if (attribute?.allowableValues !== undefined) return attribute.allowableValues.join(' | ');
+  const { lowerBound, upperBound } = attribute ?? {};
+  return lowerBound === undefined && upperBound === undefined ? undefined : `${lowerBound ?? ''}..${upperBound ?? ''}`;
+}
+
+/** `NAME=VALUE` with the type that the BMC has now, or that its registry tells. */
+export function change(
+  text: string,
+  attributes: Readonly<Record<string, BiosValue>>,
+  registry: readonly BiosAttribute[],
+): [string, BiosValue] {
+  const split = text.indexOf('=');
+  const [name, value] = [text.slice(0, split), text.slice(split + 1)];
+  if (split < 1) throw cliErrors.make('CLI_ARGUMENT', `"${text}" is not NAME=VALUE`, { hint: 'write NAME=VALUE' });
+  if (!Object.hasOwn(attributes, name)) throw unknownSetting(name, Object.keys(attributes));
+  const now = attributes[name];
+  const type = registry.find((a) => a.name === name)?.type;
+  if (type === 'Integer' || typeof now === 'number') {
+    if (!/^-?\d+$/.test(value)) {
+      throw cliErrors.make('CLI_ARGUMENT', `${name} is a number, not "${value}"`, { hint: 'give a whole number' });
+    }
+    return [name, Number(value)];
+  }
+  if (type === 'Boolean' || typeof now === 'boolean') {
+    if (value !== 'true' && value !== 'false') {
+      throw cliErrors.make('CLI_ARGUMENT', `${name} is true or false, not "${value}"`, {
+        hint: 'give true or false',
+      });
+    }
+    return [name, value === 'true'];
+  }
+  return [name, value];
+}
+
+function unknownSetting(name: string, known: readonly string[]): Error {
+  const close = known.filter((k) => k.toLowerCase().includes(name.toLowerCase())).slice(0, 5);
+  const hint = close.length === 0 ? 'see `ingot bmc bios get`' : `there are ${close.join(', ')}`;
+  return cliErrors.make('CLI_ARGUMENT', `this machine has no BIOS setting "${name}"`, { hint });
+}

@@ -1,0 +1,49 @@
+export type Value = string | number | boolean | null | undefined;
+export type Row = Record<string, Value>;
+
+/** What a subcommand did or found: facts, rows of a table, or both. */
+export interface Result {
+  facts?: Row;
+  rows?: readonly Row[];
+  /** What an empty table is called: "no log entries". */
+  none?: string;
+}
+
+/** Everything to be said on standard output, newline at the end. */
+export function render(result: Result, json: boolean): string {
+  if (json)
+    return `${JSON.stringify({ result: 'ok', ...result.facts, ...(result.rows === undefined ? {} : { items: result.rows }) })}\n`;
+  return [...facts(result.facts ?? {}), ...table(result.rows ?? []), ...emptiness(result)]
+    .map((l) => `${l}\n`)
+    .join('');
+}
+
+function emptiness(result: Result): string[] {
+  return result.rows?.length === 0 ? [result.none ?? 'nothing'] : [];
+}
+
+function facts(row: Row): string[] {
+  const shown = Object.entries(row).filter(([, value]) => value !== '' && value !== undefined);
+  const width = Math.max(0, ...shown.map(([key]) => key.length));
+  return shown.map(([key, value]) => `${key.padEnd(width)}  ${cell(value)}`);
+}
+
+function table(rows: readonly Row[]): string[] {
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].filter((c) =>
+    rows.some((row) => row[c] !== undefined && row[c] !== ''),
+  );
+  if (columns.length === 0) return [];
+  const lines = [columns.map((c) => c.toUpperCase()), ...rows.map((row) => columns.map((c) => cell(row[c])))];
+  const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
+  return lines.map((line) =>
+    line
+      .map((text, i) => text.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** What a BMC says must not move the cursor of a terminal. */
+function cell(value: Value): string {
+  return String(value ?? '').replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
+}
