@@ -15,6 +15,13 @@ export const simErrors = defineErrors({
     retry: false,
     hint: 'this virtual machine boots from network or disk only',
   },
+  SIM_MEDIA_FETCH: {
+    blame: 'user',
+    retry: true,
+    hint: 'check that the address can be reached from where the machine runs and that the image is there',
+  },
+  SIM_LISTEN_FAILED: { blame: 'user', retry: false, hint: 'choose an address of this machine and a free port' },
+  SIM_PERSONALITY_UNKNOWN: { blame: 'user', retry: false, hint: 'ingot sim --help lists the personalities' },
   SIM_STATE_BROKEN: {
     blame: 'user',
     retry: false,

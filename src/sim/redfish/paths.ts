@@ -1,0 +1,28 @@
+import type { Personality } from './personality.ts';
+
+/** Where a personality keeps its resources. */
+export interface Paths {
+  system: string;
+  manager: string;
+  chassis: string;
+  bios: string;
+  /** The collection of virtual media. */
+  media: string;
+  tasks: string;
+}
+
+export const ROOT = '/redfish/v1';
+
+export function pathsOf(personality: Personality): Paths {
+  const { ids, media, biosPath } = personality;
+  const system = `${ROOT}/Systems/${ids.system}`;
+  const manager = `${ROOT}/Managers/${ids.manager}`;
+  return {
+    system,
+    manager,
+    chassis: `${ROOT}/Chassis/${ids.chassis}`,
+    bios: `${system}/${biosPath}`,
+    media: `${media.home === 'system' ? system : manager}/VirtualMedia`,
+    tasks: `${ROOT}/TaskService/Tasks`,
+  };
+}

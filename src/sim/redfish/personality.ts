@@ -1,0 +1,43 @@
+import type { Quirk, QuirkKind, QuirkOf } from './quirks.ts';
+
+/** A vendor's service as data: names and numbers of its resources, and how it differs. */
+export interface Personality {
+  name: string;
+  /** `ServiceRoot.Vendor`; undefined where the vendor does not fill it in. */
+  vendor?: string;
+  product: string;
+  manufacturer: string;
+  model: string;
+  redfishVersion: string;
+  bmcVersion: string;
+  biosVersion: string;
+  ids: { system: string; manager: string; chassis: string };
+  media: { home: 'system' | 'manager'; slots: readonly MediaSlotKind[] };
+  /** `/Bios` is `/BIOS` on some. */
+  biosPath: string;
+  bootTargets: readonly string[];
+  resetTypes: readonly string[];
+  quirks: readonly Quirk[];
+}
+
+export interface MediaSlotKind {
+  id: string;
+  mediaTypes: readonly ('CD' | 'DVD' | 'Floppy' | 'USBStick')[];
+}
+
+/** Rows of a personality by kind, with those that a test or a person adds. */
+export class Quirks {
+  readonly #rows: ReadonlyMap<QuirkKind, Quirk>;
+
+  constructor(rows: readonly Quirk[]) {
+    this.#rows = new Map(rows.map((row) => [row.kind, row]));
+  }
+
+  find<K extends QuirkKind>(kind: K): QuirkOf<K> | undefined {
+    return this.#rows.get(kind) as QuirkOf<K> | undefined;
+  }
+
+  has(kind: QuirkKind): boolean {
+    return this.#rows.has(kind);
+  }
+}
