@@ -27,6 +27,9 @@ export const MODULES = [
   'r8169',
   'tg3',
   'vmxnet3',
+  // what static network data may ask for
+  'bonding',
+  '8021q',
   // disks
   'virtio_blk',
   'virtio_scsi',

@@ -6,6 +6,11 @@ export const agentErrors = defineErrors({
     retry: false,
     hint: 'the ramdisk was started without the kernel arguments of the server; boot it through Ingot',
   },
+  AGENT_NETWORK: {
+    blame: 'user',
+    retry: true,
+    hint: 'correct the Secret that spec.preprovisioningNetworkDataName names',
+  },
   AGENT_TLS_FINGERPRINT: {
     blame: 'network',
     retry: false,

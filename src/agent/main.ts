@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { hostname, machine, networkInterfaces } from 'node:os';
-import type { RegisterReply, TaskMessage } from '../agent-protocol/messages.ts';
+import { RAMDISK_FILES, type RegisterReply, type TaskMessage } from '../agent-protocol/messages.ts';
 import { systemClock } from '../core/clock.ts';
 import { errorText } from '../core/errors.ts';
 import { exec } from '../core/exec.ts';
@@ -11,6 +11,7 @@ import { type MachineDoors, registerRequest } from './inspect/inspect.ts';
 import { systemTree } from './inspect/tree.ts';
 import { LogBuffer, agentLogger, consoleSink } from './log.ts';
 import { shipLogs, shipOnce } from './log-shipper.ts';
+import { configureNetwork } from './network/configure.ts';
 import { ServerClient } from './net/server-client.ts';
 import { endMachine } from './power.ts';
 import { loadSession, saveSession } from './saved-session.ts';
@@ -31,7 +32,7 @@ const buffer = new LogBuffer(systemClock);
 const log = agentLogger(systemClock, [consoleSink((text) => process.stderr.write(text)), buffer.sink]);
 
 async function main(): Promise<number> {
-  const config = parseCmdline(await readFile('/proc/cmdline', 'utf8'));
+  const config = parseCmdline(await bootArguments());
   const client = new ServerClient({ server: config.server, fingerprint: config.fingerprint, clock: systemClock });
   const stop = new AbortController();
   const doors = { server: client, clock: systemClock, random: Math.random, log, signal: stop.signal };
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
     arch: machine(),
     clock: systemClock,
   };
+  await configureNetwork({ ...machineDoors, log });
   const session = await openSession(doors, machineDoors, config);
   client.sessionKey = session.sessionKey;
   await setClock(session.serverTimeMs, log);
@@ -75,6 +77,12 @@ async function main(): Promise<number> {
     await shipping;
     client.close();
   }
+}
+
+/** What a medium says comes last and wins: its machine may be started with an old command line, never with an old medium. */
+async function bootArguments(): Promise<string> {
+  const medium = await readFile(RAMDISK_FILES.arguments, 'utf8').catch(() => '');
+  return `${await readFile('/proc/cmdline', 'utf8')} ${medium}`;
 }
 
 /** The session of this boot: the one an earlier start of the agent left, else a new one. */

@@ -72,7 +72,10 @@ describe('server: HTTP for machines', () => {
     const { status, body } = await request('GET', url(script));
     assert.equal(status, 200);
     assert.match(body, /^#!ipxe\n/);
-    assert.match(body, /ingot\.server=https:\/\/127\.0\.0\.1:\d+ ingot\.fingerprint=sha256:00 ingot\.token=[\w-]{43} /);
+    assert.match(
+      body,
+      /ingot\.server=https:\/\/127\.0\.0\.1:\d+ ingot\.fingerprint=sha256:[0-9a-f]{64} ingot\.token=[\w-]{43} /,
+    );
     assert.match(body, /BOOTIF=01-\$\{netX\/mac:hexhyp\}/);
     const other = script.replace(MAC.replaceAll(':', '-'), '52-54-00-12-00-02');
     assert.equal((await request('GET', url(other))).status, 403);

@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { X509Certificate, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BareMetalHost } from '../../src/api/baremetalhost.ts';
 import { BARE_METAL_HOST } from '../../src/api/resources.ts';
+import type { Bmc } from '../../src/bmc/bmc.ts';
 import { decideBoot } from '../../src/boot/decide.ts';
 import { ProgressBook } from '../../src/boot/progress-book.ts';
 import { RamdiskMedia } from '../../src/boot/ramdisk-media.ts';
@@ -78,6 +79,14 @@ export class World {
   /** Prepared only when this resolves. */
   imageHold: Promise<void> = Promise.resolve();
   limits: Limits = { ...FAST };
+  /** Instead of the simulated machine. */
+  bmc: Bmc | undefined;
+  /** For the ramdisk's kernel, after those it needs. */
+  kernelArguments = '';
+  /** Where the ramdisk and its ISO are. */
+  ramdiskDir = this.dir;
+  /** The address at which machines booted from an ISO find the agent API. */
+  ramdiskAddress = '127.0.0.1';
 
   constructor() {
     this.machine = new SimMachine(
@@ -160,15 +169,23 @@ export class Engine {
     const sessions = new AgentSessions({ book, timeline, tokens, board, clock, log, nonce: randomUUID, wake });
     const metrics = new Metrics();
     const bytes = new ByteCounter(metrics);
-    const common = { fingerprint: 'sha256:00', kernelArguments: 'console=ttyS0', diskLoader: false, signer, tokens };
-    const iso = await IsoBase.open(world.dir);
+    const fingerprint = new X509Certificate(world.tls.certPem).fingerprint256.replaceAll(':', '').toLowerCase();
+    const files = await BootFiles.open(world.dir, world.ramdiskDir, undefined);
+    const common = {
+      fingerprint: `sha256:${fingerprint}`,
+      kernelArguments: `${files.kernelArguments} ${world.kernelArguments}`.trim(),
+      diskLoader: false,
+      signer,
+      tokens,
+    };
+    const iso = await IsoBase.open(world.ramdiskDir);
     const media = new RamdiskMedia({
       ...common,
       iso: iso?.info,
       bases: () =>
         Promise.resolve({
           http: `http://127.0.0.1:${world.ports.http}`,
-          agent: `https://127.0.0.1:${world.ports.agent}`,
+          agent: `https://${world.ramdiskAddress}:${world.ports.agent}`,
         }),
       networkData: (host) => readPreprovisioningNetwork(world.store, host),
     });
@@ -178,7 +195,7 @@ export class Engine {
       sessions,
       board,
       astray,
-      bmcs: { get: () => Promise.resolve(world.machine), release: () => Promise.resolve() },
+      bmcs: { get: () => Promise.resolve(world.bmc ?? world.machine), release: () => Promise.resolve() },
       media,
       images: {
         prepare: () => prepare(world),
@@ -196,7 +213,6 @@ export class Engine {
       httpBase: () => `http://127.0.0.1:${world.ports.http}`,
       signal: stop.signal,
     });
-    const files = await BootFiles.open(world.dir, world.dir, undefined);
     const agent = await startAgentApi(
       { address: '127.0.0.1', port: world.ports.agent },
       world.tls,

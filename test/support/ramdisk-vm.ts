@@ -10,6 +10,8 @@ export interface VmOptions {
   uefi?: {
     /** File of the variable store; made from OVMF's when missing. */
     vars: string;
+    /** Firmware that starts only what Microsoft or a distribution known to it has signed. */
+    secureBoot?: boolean;
   };
   /** Further QEMU arguments: disks, a second card. */
   devices?: string[];
@@ -113,10 +115,15 @@ async function qemuArgs(options: VmOptions): Promise<string[]> {
     options.devices ?? [],
   ].flat();
   if (options.uefi !== undefined) {
-    const { vars } = options.uefi;
-    if (!existsSync(vars)) copyFileSync(join(OVMF, 'OVMF_VARS_4M.fd'), vars);
+    const { vars, secureBoot = false } = options.uefi;
+    const [code, fresh] = secureBoot
+      ? ['OVMF_CODE_4M.secboot.fd', 'OVMF_VARS_4M.ms.fd']
+      : ['OVMF_CODE_4M.fd', 'OVMF_VARS_4M.fd'];
+    if (!existsSync(vars)) copyFileSync(join(OVMF, fresh), vars);
+    // The keys are kept from the guest by system management mode.
+    if (secureBoot) args.push('-machine', 'smm=on', '-global', 'driver=cfi.pflash01,property=secure,value=on');
     const flash = 'if=pflash,format=raw';
-    args.push('-drive', `${flash},unit=0,readonly=on,file=${join(OVMF, 'OVMF_CODE_4M.fd')}`);
+    args.push('-drive', `${flash},unit=0,readonly=on,file=${join(OVMF, code)}`);
     args.push('-drive', `${flash},unit=1,file=${vars}`);
   }
   if (options.ramdisk !== undefined) {
