@@ -8,13 +8,15 @@ import { getDeviceId } from './commands/app.ts';
 import type { Command } from './commands/command.ts';
 import { ipmiErrors } from './errors.ts';
 import { MAX_USERNAME } from './handshake.ts';
-import { type LoginPlan, firstPlan, planAfter } from './login-plan.ts';
+import { MAX_PASSWORD_V15, passwordBytes, tooLong } from './password.ts';
+import { type LoginPlan, type V15Policy, firstPlan, planAfter, rolesFor } from './login-plan.ts';
 import { type LoginOutcome, type OpenedSession, login } from './login.ts';
-import { Privilege } from './numbers.ts';
+import { Privilege, privilegeName } from './numbers.ts';
 import { DEFAULT_PACE, type Pace, Pacer } from '../core/pacer.ts';
 import { Session, type SessionTiming } from './session.ts';
-import { type CipherSuite, DEFAULT_SUITES, suiteById } from './suites.ts';
+import { CLIENT_SUITES, type CipherSuite, SUITE_WITHOUT_PASSWORD, suiteById } from './suites.ts';
 import { type UdpConnect, nodeUdpConnect } from './udp.ts';
+import type { WireQuirks } from './wire-quirks.ts';
 
 export interface IpmiTarget {
   /** Name or address. */
@@ -25,10 +27,13 @@ export interface IpmiTarget {
   password: string;
   /** Privilege level to log in with; default administrator. */
   privilege?: number;
-  /** Cipher suites in the order to try; default 17, 3. Suite 0 is never used. */
+  /** Cipher suites in the order to try; default all, 17 and 3 first. 0 needs the quirk `noAuthentication`. */
   suites?: readonly number[];
   /** BMC key of two-key logins, 20 bytes. */
   kg?: Uint8Array;
+  /** Default `if-only`. */
+  v15?: V15Policy;
+  quirks?: WireQuirks;
 }
 
 export interface IpmiDoors {
@@ -84,6 +89,8 @@ const TRUST_MS = 10_000;
  */
 export class IpmiClient {
   readonly #target: IpmiTarget;
+  readonly #quirks: WireQuirks;
+  readonly #password: Uint8Array;
   readonly #doors: IpmiDoors;
   readonly #timing: IpmiTiming;
   readonly #pacer: Pacer;
@@ -91,27 +98,45 @@ export class IpmiClient {
   #session: Session | undefined;
   #tail: Promise<unknown> = Promise.resolve();
   #idleTimer: Timer | undefined;
+  #spokeV2 = false;
   #lastCommand = 0;
   #lastAnswer = 0;
   readonly #closed = new AbortController();
   readonly #links = new Set<LinkHandlers>();
 
-  /** @throws IPMI_AUTH_FAILED when the name fits no BMC, IPMI_NO_SUITE for a suite that is not spoken */
+  /**
+   * @throws IPMI_AUTH_FAILED when the name fits no BMC, IPMI_PASSWORD_TOO_LONG, IPMI_NO_SUITE for a suite that is not
+   *   spoken
+   */
   constructor(target: IpmiTarget, doors: IpmiDoors, timing: Partial<IpmiTiming> = {}) {
     if (utf8Bytes(target.username).length > MAX_USERNAME) {
       throw ipmiErrors.make('IPMI_AUTH_FAILED', `the user name is longer than the ${MAX_USERNAME} bytes of IPMI`);
     }
+    this.#quirks = target.quirks ?? {};
+    this.#password = passwordBytes(target.password, this.#quirks);
     this.#target = target;
     this.#doors = doors;
     this.#timing = { ...DEFAULT_TIMING, ...timing };
     this.#pacer = new Pacer(doors.clock, this.#timing.pace);
-    this.#suites = target.suites ?? DEFAULT_SUITES;
-    for (const id of this.#suites) knownSuite(id);
+    const open = this.#quirks.noAuthentication === true;
+    const suites = target.suites ?? CLIENT_SUITES;
+    this.#suites = open && target.suites === undefined ? [...suites, SUITE_WITHOUT_PASSWORD] : suites;
+    for (const id of this.#suites) {
+      knownSuite(id);
+      if (id === SUITE_WITHOUT_PASSWORD && !open) {
+        throw ipmiErrors.make('IPMI_NO_SUITE', 'cipher suite 0, which needs no password, is not allowed');
+      }
+    }
   }
 
   /** Cipher suite of the open session. */
   get suite(): number | undefined {
     return this.#session?.suite;
+  }
+
+  /** What the open session speaks, for people. */
+  get protocol(): string | undefined {
+    return this.#session?.protocol;
   }
 
   /** GUID of the BMC as it stands on the wire, when a session is open. */
@@ -225,7 +250,8 @@ export class IpmiClient {
   }
 
   async #openSession(signal: AbortSignal): Promise<Session> {
-    let plan = firstPlan(this.#suites, this.#target.privilege ?? Privilege.administrator);
+    const roles = rolesFor(this.#target.privilege ?? Privilege.administrator, this.#quirks.noNameOnlyLookup !== true);
+    let plan = firstPlan(this.#suites, roles, this.#v15Policy());
     for (;;) {
       const { outcome, channel } = await this.#attempt(plan, signal);
       if (outcome.kind === 'open') return await this.#begin(channel, outcome.session, signal);
@@ -236,6 +262,13 @@ export class IpmiClient {
       plan = next.plan;
       await sleep(this.#doors.clock, next.delayMs, signal);
     }
+  }
+
+  /** A BMC that spoke IPMI 2.0 once still does: who says otherwise would only like to see a weaker login. */
+  #v15Policy(): V15Policy {
+    const wanted = this.#target.v15 ?? 'if-only';
+    const never = wanted === 'if-only' && (this.#quirks.neverV15 === true || this.#spokeV2);
+    return never ? 'never' : wanted;
   }
 
   /** A BMC that is silent to IPMI but answers a ping is there, with IPMI over LAN switched off. */
@@ -254,12 +287,17 @@ export class IpmiClient {
 
   /** One login from a new source port. */
   async #attempt(plan: LoginPlan, signal: AbortSignal): Promise<Attempt> {
-    const { username, password, kg } = this.#target;
+    const { username, kg } = this.#target;
+    if (plan.v15 && this.#password.length > MAX_PASSWORD_V15) throw tooLong(MAX_PASSWORD_V15, 'IPMI 1.5');
     const request = {
       suite: knownSuite(plan.suite),
-      privilege: plan.privilege,
+      role: plan.role,
       username: utf8Bytes(username),
-      password: utf8Bytes(password),
+      password: this.#password,
+      quirks: this.#quirks,
+      v15: plan.v15,
+      plainPassword: plan.v15Policy === 'always',
+      plainFirst: plan.setbacks % 2 === 1,
       ...(kg === undefined ? {} : { kg }),
     };
     const { timeoutMs, timeoutStepMs, maxTimeoutMs } = this.#timing;
@@ -275,19 +313,37 @@ export class IpmiClient {
   }
 
   async #begin(channel: Channel, opened: OpenedSession, signal: AbortSignal): Promise<Session> {
-    const session = new Session(channel, opened, this.#doors.clock, this.#timing);
+    const session = new Session(channel, opened, this.#doors.clock, this.#timing, this.#quirks);
     try {
       const privilege = await session.raisePrivilege(signal);
       const { host, port } = this.#target;
-      this.#doors.log.debug('IPMI session open', { bmc: host, port, suite: session.suite, privilege });
+      this.#doors.log.debug('IPMI session open', { bmc: host, port, protocol: session.protocol, privilege });
+      this.#warnOf(opened, privilege);
     } catch (error) {
       await session.close(this.#timing.closeMs);
       throw error;
     }
     this.#session = session;
     const { suite } = session;
+    this.#spokeV2 ||= suite !== undefined;
     if (suite !== undefined) this.#suites = [suite, ...this.#suites.filter((s) => s !== suite)];
     return session;
+  }
+
+  /** Says what is weaker than it should be. */
+  #warnOf({ suite, v15Auth }: OpenedSession, privilege: number): void {
+    const { log } = this.#doors;
+    const { host: bmc, privilege: wanted = Privilege.administrator } = this.#target;
+    if (suite === SUITE_WITHOUT_PASSWORD || v15Auth === 'none') {
+      log.warn('IPMI session without any password: anybody on this network can have one', { bmc });
+    } else if (v15Auth === 'password') log.warn('IPMI 1.5 session with the password in the clear', { bmc });
+    if (privilege < wanted) {
+      log.warn('IPMI session has less privilege than wanted', {
+        bmc,
+        wanted: privilegeName(wanted),
+        has: privilegeName(privilege),
+      });
+    }
   }
 
   async #endSession(): Promise<void> {

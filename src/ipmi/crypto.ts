@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { concatBytes } from '../wire/hex.ts';
 import { ByteWriter } from '../wire/writer.ts';
 import { ipmiErrors } from './errors.ts';
@@ -20,7 +20,7 @@ export interface Handshake {
 /** Keys of an open session. */
 export interface SessionKeys {
   suite: CipherSuite;
-  /** Session integrity key: signs packets. */
+  /** Signs packets: made from the session integrity key, for `md5-128` the user key. */
   k1: Uint8Array;
   /** First 16 bytes encrypt. */
   k2: Uint8Array;
@@ -29,18 +29,23 @@ export interface SessionKeys {
 const INTEGRITY_LENGTH: Record<IntegrityAlgorithm, number> = {
   none: 0,
   'sha1-96': 12,
+  'hmac-md5-128': 16,
   'md5-128': 16,
   'sha256-128': 16,
 };
-const INTEGRITY_HASH: Record<Exclude<IntegrityAlgorithm, 'none'>, AuthAlgorithm> = {
+const INTEGRITY_HASH: Record<IntegrityAlgorithm, AuthAlgorithm> = {
+  none: 'none',
   'sha1-96': 'sha1',
+  'hmac-md5-128': 'md5',
   'md5-128': 'md5',
   'sha256-128': 'sha256',
 };
 /** Length of the integrity check value in RAKP 4 (§13.23). */
-const ICV_LENGTH: Record<AuthAlgorithm, number> = { sha1: 12, md5: 16, sha256: 16 };
+const ICV_LENGTH: Record<AuthAlgorithm, number> = { none: 0, sha1: 12, md5: 16, sha256: 16 };
 
+/** Empty without an algorithm. */
 function hmac(algorithm: AuthAlgorithm, key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
+  if (algorithm === 'none') return new Uint8Array(0);
   const h = createHmac(algorithm, key);
   for (const part of parts) h.update(part);
   return h.digest();
@@ -90,16 +95,28 @@ export function rakp4Code(auth: AuthAlgorithm, sik: Uint8Array, h: Handshake): U
   return hmac(auth, sik, h.consoleRandom, id(h.bmcSessionId), h.bmcGuid).subarray(0, ICV_LENGTH[auth]);
 }
 
-/** K1 and K2 (§13.32): the session integrity key over 20 bytes of 01 and of 02. */
-export function sessionKeys(suite: CipherSuite, sik: Uint8Array): SessionKeys {
-  const key = (constant: number) => hmac(suite.auth, sik, new Uint8Array(20).fill(constant));
-  return { suite, k1: key(1), k2: key(2) };
+/** The integrity check value as some old Intel boards make it: with the hash of the integrity algorithm. */
+export function rakp4CodeByIntegrity(integrity: IntegrityAlgorithm, sik: Uint8Array, h: Handshake): Uint8Array {
+  return rakp4Code(INTEGRITY_HASH[integrity], sik, h);
+}
+
+/**
+ * K1 and K2 (§13.32): the session integrity key over 20 bytes of 01 and of 02, or those bytes themselves without
+ * authentication.
+ * @param kuid the user key: signs packets of `md5-128`, all 20 bytes of it, as FreeIPMI does
+ */
+export function sessionKeys(suite: CipherSuite, sik: Uint8Array, kuid: Uint8Array): SessionKeys {
+  const key = (constant: number) => {
+    const bytes = new Uint8Array(20).fill(constant);
+    return suite.auth === 'none' ? bytes : hmac(suite.auth, sik, bytes);
+  };
+  return { suite, k1: suite.integrity === 'md5-128' ? kuid : key(1), k2: key(2) };
 }
 
 /** Auth code of the packet trailer over `signed`; empty for suites without integrity. */
 export function packetCode(keys: SessionKeys, signed: Uint8Array): Uint8Array {
   const { integrity } = keys.suite;
-  if (integrity === 'none') return new Uint8Array(0);
+  if (integrity === 'md5-128') return createHash('md5').update(keys.k1).update(signed).update(keys.k1).digest();
   return hmac(INTEGRITY_HASH[integrity], keys.k1, signed).subarray(0, INTEGRITY_LENGTH[integrity]);
 }
 

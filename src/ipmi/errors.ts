@@ -28,7 +28,21 @@ export const ipmiErrors = defineErrors({
     retry: false,
     hint: 'enable cipher suite 17 or 3 in the settings of the BMC',
   },
-  IPMI_NOT_V2: { blame: 'peer', retry: false, hint: 'the BMC must speak IPMI 2.0 (lanplus)' },
+  IPMI_NOT_V2: {
+    blame: 'peer',
+    retry: false,
+    hint: 'the BMC must speak IPMI 2.0 (lanplus); write ?protocol=1.5 into its address if it really is that old',
+  },
+  IPMI_WEAK_AUTH: {
+    blame: 'peer',
+    retry: false,
+    hint: 'enable MD5 authentication on the BMC; ?protocol=1.5 in its address allows the password to be sent in the clear',
+  },
+  IPMI_PASSWORD_TOO_LONG: {
+    blame: 'user',
+    retry: false,
+    hint: 'IPMI 2.0 takes passwords of at most 20 bytes, IPMI 1.5 of at most 16: set a shorter one on the BMC',
+  },
   IPMI_BUSY: {
     blame: 'peer',
     retry: true,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { SessionKeys } from './crypto.ts';
 import { type Datagram, encodeV20, openV20 } from './packet.ts';
 import { SequenceWindow, nextSequence } from './sequence.ts';
+import type { WireQuirks } from './wire-quirks.ts';
 
 /** What a packet of a session carries. */
 export interface Payload {
@@ -32,23 +33,28 @@ export interface FramingIds {
 export class V20Framing implements Framing {
   readonly #ids: FramingIds;
   readonly #keys: SessionKeys;
+  readonly #quirks: WireQuirks;
   readonly #window = new SequenceWindow();
   #outbound = 0;
 
-  constructor(ids: FramingIds, keys: SessionKeys) {
+  constructor(ids: FramingIds, keys: SessionKeys, quirks: WireQuirks = {}) {
     this.#ids = ids;
     this.#keys = keys;
+    this.#quirks = quirks;
   }
 
   seal({ type, bytes }: Payload): Uint8Array {
     this.#outbound = nextSequence(this.#outbound);
     const packet = { payloadType: type, sessionId: this.#ids.peer, sequence: this.#outbound, payload: bytes };
-    return encodeV20(packet, this.#keys, randomBytes(16));
+    return encodeV20(packet, this.#keys, randomBytes(16), this.#quirks);
   }
 
   open(datagram: Datagram): Payload | undefined {
-    if (datagram.kind !== 'v2.0' || datagram.sessionId !== this.#ids.own) return undefined;
+    if (datagram.kind !== 'v2.0') return undefined;
+    const zero = this.#quirks.zeroSessionIds === true && datagram.sessionId === 0;
+    if (datagram.sessionId !== this.#ids.own && !zero) return undefined;
     const bytes = openV20(datagram, this.#keys);
-    return this.#window.accept(datagram.sequence) ? { type: datagram.payloadType, bytes } : undefined;
+    const fresh = this.#quirks.anySequence === true || this.#window.accept(datagram.sequence);
+    return fresh ? { type: datagram.payloadType, bytes } : undefined;
   }
 }

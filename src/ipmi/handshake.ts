@@ -118,7 +118,8 @@ function idOfRefusal(reader: ByteReader): number {
   return reader.u32le('session id');
 }
 
-export function encodeRakp1(message: Rakp1): Uint8Array {
+/** @param full 16 bytes of name whatever its length: Intel's 82571 answers nothing shorter */
+export function encodeRakp1(message: Rakp1, full = false): Uint8Array {
   return new ByteWriter(44)
     .u8(message.tag)
     .fill(3)
@@ -128,6 +129,7 @@ export function encodeRakp1(message: Rakp1): Uint8Array {
     .u16le(0)
     .u8(message.username.length)
     .bytes(message.username)
+    .fill(full ? MAX_USERNAME - message.username.length : 0)
     .finish();
 }
 

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { ByteReader } from '../wire/reader.ts';
 import type { Channel } from './channel.ts';
-import { getAuthCapabilities } from './commands/app.ts';
+import { type AuthCapabilities, getAuthCapabilities } from './commands/app.ts';
 import {
   type Handshake,
   codesEqual,
   rakp2Code,
   rakp3Code,
   rakp4Code,
+  rakp4CodeByIntegrity,
   sessionIntegrityKey,
   sessionKeys,
   userKey,
@@ -17,21 +18,38 @@ import { type Framing, V20Framing } from './framing.ts';
 import * as handshake from './handshake.ts';
 import { answers, decodeLanMessage, encodeLanMessage, requestMessage } from './lan-message.ts';
 import { Completion, PayloadType, RakpStatus } from './numbers.ts';
-import { type Datagram, encodeV15, encodeV20Plain } from './packet.ts';
+import { loginV15 } from './login-v15.ts';
+import { type Datagram, encodeV20Plain } from './packet.ts';
+import { type V15Auth, encodeV15 } from './packet-v15.ts';
 import { type CipherSuite, algorithmsOf, suiteByAlgorithms } from './suites.ts';
+import type { WireQuirks } from './wire-quirks.ts';
+
+/** The level to log in with, and how the BMC shall look up the user: by name alone, or by name and level. */
+export interface Role {
+  level: number;
+  nameOnly: boolean;
+}
 
 export interface LoginRequest {
   suite: CipherSuite;
-  /** Privilege level wanted: Privilege.administrator, … */
-  privilege: number;
+  role: Role;
+  /** At most 16 bytes; none: the null user. */
   username: Uint8Array;
+  /** At most 20 bytes. */
   password: Uint8Array;
   /** Key of the BMC for two-key logins, 20 bytes. */
   kg?: Uint8Array;
+  quirks: WireQuirks;
+  /** Log in by IPMI 1.5. */
+  v15: boolean;
+  /** IPMI 1.5 may send the password as it is. */
+  plainPassword: boolean;
+  /** Ask first without the IPMI 2.0 bit: some old boards do not answer a question that has it. */
+  plainFirst: boolean;
 }
 
 /** The packet whose answer was awaited or came. */
-export type LoginStep = 'capabilities' | 'open' | 'rakp2' | 'rakp4';
+export type LoginStep = 'capabilities' | 'open' | 'rakp2' | 'rakp4' | 'challenge' | 'activate';
 
 /** How one attempt to log in ended. What to do about it is decided in `login-plan.ts`. */
 export type LoginOutcome =
@@ -39,10 +57,13 @@ export type LoginOutcome =
   /** `waited` is false when the network said at once that nobody is there. */
   | { kind: 'silence'; step: LoginStep; waited: boolean; reason: string }
   | { kind: 'refused'; step: 'open' | 'rakp2' | 'rakp4'; status: number }
+  | { kind: 'refused-v15'; step: 'challenge' | 'activate'; completion: number }
   /** The BMC chose other algorithms than asked; `suite` is their suite when we speak it. */
   | { kind: 'other-suite'; suite: number | undefined }
   /** The BMC speaks IPMI 1.5 only. */
   | { kind: 'not-v2' }
+  /** IPMI 1.5 with authentication types of which none is allowed. */
+  | { kind: 'no-auth-type'; offered: readonly V15Auth[] }
   /** The proof of the BMC does not fit our password. */
   | { kind: 'bad-proof'; step: 'rakp2' | 'rakp4' };
 
@@ -53,13 +74,15 @@ export interface OpenedSession {
   /** Absent in IPMI 1.5, like the suite. */
   bmcGuid: Uint8Array | undefined;
   suite: number | undefined;
+  /** IPMI 1.5: how its packets are signed. */
+  v15Auth?: V15Auth;
   privilege: number;
 }
 
 const NAME_ONLY_LOOKUP = 0x10;
 
 /**
- * One attempt to open an RMCP+ session (§13.15) over a fresh channel. Nothing is re-sent: once an answer is missing,
+ * One attempt to open a session (§13.15, §6.12.7) over a fresh channel. Nothing is re-sent: once an answer is missing,
  * the state of the BMC is unknown and only a new attempt from the start is safe.
  * @param timeoutMs wait for each answer
  * @throws only the signal's reason and IPMI_CLOSED; everything a BMC can do is an outcome
@@ -73,7 +96,11 @@ export async function login(
   const attempt = new LoginAttempt(channel, request, timeoutMs, signal);
   let step: LoginStep = 'capabilities';
   try {
-    if (!(await attempt.speaksV2())) return { kind: 'not-v2' };
+    const capabilities = await attempt.capabilities();
+    if (request.v15) {
+      return await loginV15(channel, request, capabilities, timeoutMs, signal, (next) => (step = next));
+    }
+    if (!capabilities.v2) return { kind: 'not-v2' };
     step = 'open';
     const refusedOpen = await attempt.openSession();
     if (refusedOpen !== undefined) return refusedOpen;
@@ -105,7 +132,8 @@ class LoginAttempt {
     this.#request = request;
     this.#timeoutMs = timeoutMs;
     this.#signal = signal;
-    this.#kuid = userKey(request.password);
+    const short = request.quirks.md5Password16 === true && request.suite.auth === 'md5';
+    this.#kuid = userKey(short ? request.password.subarray(0, 16) : request.password);
     this.#shared = {
       // A new id for each attempt, never 0: an answer to an earlier attempt then does not fit.
       consoleSessionId: (randomBytes(4).readUInt32LE() | 1) >>> 0,
@@ -113,28 +141,45 @@ class LoginAttempt {
       consoleRandom: randomBytes(16),
       bmcRandom: new Uint8Array(16),
       bmcGuid: new Uint8Array(16),
-      role: request.privilege | NAME_ONLY_LOOKUP,
-      username: request.username,
+      role: request.role.level | (request.role.nameOnly ? NAME_ONLY_LOOKUP : 0),
+      username: request.quirks.paddedName === true ? padded(request.username) : request.username,
     };
   }
 
-  /** Get Channel Authentication Capabilities; asked without the 2.0 bit as well when the BMC refuses that. */
-  async speaksV2(): Promise<boolean> {
-    for (const v2 of [true, false]) {
-      const command = getAuthCapabilities(this.#request.privilege, v2);
-      const message = requestMessage(command.netFn, command.cmd, this.#tag, command.data);
-      const data = await this.#exchange(encodeV15(encodeLanMessage(message)), (datagram) => {
-        if (datagram.kind === 'asf' || datagram.payload.length === 0) return undefined;
-        const reply = decodeLanMessage(datagram.payload);
-        return answers(reply, message) ? reply.data : undefined;
-      });
-      if (data[0] === Completion.ok) return command.parse(new ByteReader(data.subarray(1))).v2;
+  /**
+   * Get Channel Authentication Capabilities, with the IPMI 2.0 fields when the BMC gives them. Without them, by refusal
+   * or silence, it speaks IPMI 1.5 only.
+   */
+  async capabilities(): Promise<AuthCapabilities> {
+    if (!this.#request.plainFirst) return (await this.#askCapabilities(true)) ?? (await this.#plainCapabilities());
+    const plain = await this.#plainCapabilities();
+    try {
+      return (await this.#askCapabilities(true)) ?? plain;
+    } catch (error) {
+      if (ipmiErrors.is(error, 'IPMI_TIMEOUT')) return plain;
+      throw error;
     }
-    return false;
+  }
+
+  async #plainCapabilities(): Promise<AuthCapabilities> {
+    const none = { channel: 0, v2: false, v15: false, types: [], kgSet: false, perMessageAuth: true };
+    return (await this.#askCapabilities(false)) ?? none;
+  }
+
+  async #askCapabilities(v2: boolean): Promise<AuthCapabilities | undefined> {
+    const command = getAuthCapabilities(this.#request.role.level, v2);
+    const message = requestMessage(command.netFn, command.cmd, this.#tag, command.data);
+    const data = await this.#exchange(encodeV15(encodeLanMessage(message)), (datagram) => {
+      if (datagram.kind === 'asf' || datagram.payload.length === 0) return undefined;
+      const reply = decodeLanMessage(datagram.payload, this.#request.quirks.ignoreChecksums !== true);
+      return answers(reply, message) ? reply.data : undefined;
+    });
+    return data[0] === Completion.ok ? command.parse(new ByteReader(data.subarray(1))) : undefined;
   }
 
   async openSession(): Promise<LoginOutcome | undefined> {
-    const { suite, privilege } = this.#request;
+    const { suite, role, quirks } = this.#request;
+    const privilege = quirks.askHighest === true ? 0 : role.level;
     const algorithms = algorithmsOf(suite);
     const { consoleSessionId } = this.#shared;
     const payload = handshake.encodeOpenSessionRequest({ tag: this.#tag, privilege, consoleSessionId, algorithms });
@@ -153,30 +198,42 @@ class LoginAttempt {
 
   async rakp12(): Promise<LoginOutcome | undefined> {
     const { bmcSessionId, consoleRandom, role, username } = this.#shared;
-    const payload = handshake.encodeRakp1({ tag: this.#tag, bmcSessionId, consoleRandom, role, username });
+    const { suite, quirks } = this.#request;
+    const rakp1 = { tag: this.#tag, bmcSessionId, consoleRandom, role, username };
+    const payload = handshake.encodeRakp1(rakp1, quirks.fullRakp1 === true);
     const reply = await this.#payload(PayloadType.rakp1, payload, PayloadType.rakp2, handshake.decodeRakp2);
     if (reply.accepted === undefined) return { kind: 'refused', step: 'rakp2', status: reply.status };
     this.#shared.bmcRandom = reply.accepted.bmcRandom;
     this.#shared.bmcGuid = reply.accepted.bmcGuid;
-    const { auth } = this.#request.suite;
-    if (codesEqual(rakp2Code(auth, this.#kuid, this.#shared), reply.accepted.code)) return undefined;
+    if (proves(rakp2Code(suite.auth, this.#kuid, this.#signed()), reply.accepted.code)) return undefined;
     // Tells the BMC to forget the half-open session (§13.22), so that a wrong password does not eat its sessions.
     this.#channel.post(this.#rakp3(RakpStatus.invalidIntegrityCheck, new Uint8Array(0)));
     return { kind: 'bad-proof', step: 'rakp2' };
   }
 
   async rakp34(): Promise<LoginOutcome> {
-    const { suite, privilege, kg } = this.#request;
-    const packet = this.#rakp3(RakpStatus.ok, rakp3Code(suite.auth, this.#kuid, this.#shared));
+    const { suite, role, kg, quirks } = this.#request;
+    const bare = quirks.bareRoleInRakp3 === true || quirks.bareRole === true;
+    const packet = this.#rakp3(RakpStatus.ok, rakp3Code(suite.auth, this.#kuid, this.#signed(bare)));
     const reply = await this.#exchange(packet, (datagram) =>
       this.#own(datagram, PayloadType.rakp4, handshake.decodeRakp4),
     );
     if (reply.status !== RakpStatus.ok) return { kind: 'refused', step: 'rakp4', status: reply.status };
-    const sik = sessionIntegrityKey(suite.auth, kg ?? this.#kuid, this.#shared);
-    if (!codesEqual(rakp4Code(suite.auth, sik, this.#shared), reply.code)) return { kind: 'bad-proof', step: 'rakp4' };
+    const sik = sessionIntegrityKey(suite.auth, kg ?? this.#kuid, this.#signed());
+    const icv =
+      quirks.rakp4ByIntegrity === true
+        ? rakp4CodeByIntegrity(suite.integrity, sik, this.#shared)
+        : rakp4Code(suite.auth, sik, this.#shared);
+    if (!proves(icv, reply.code)) return { kind: 'bad-proof', step: 'rakp4' };
     const { consoleSessionId, bmcSessionId, bmcGuid } = this.#shared;
-    const framing = new V20Framing({ own: consoleSessionId, peer: bmcSessionId }, sessionKeys(suite, sik));
-    return { kind: 'open', session: { framing, bmcSessionId, bmcGuid, suite: suite.id, privilege } };
+    const keys = sessionKeys(suite, sik, this.#kuid);
+    const framing = new V20Framing({ own: consoleSessionId, peer: bmcSessionId }, keys, quirks);
+    return { kind: 'open', session: { framing, bmcSessionId, bmcGuid, suite: suite.id, privilege: role.level } };
+  }
+
+  /** The handshake as it counts in codes and keys. */
+  #signed(bareRole = this.#request.quirks.bareRole === true): Handshake {
+    return bareRole ? { ...this.#shared, role: this.#shared.role & ~NAME_ONLY_LOOKUP } : this.#shared;
   }
 
   #rakp3(status: number, code: Uint8Array): Uint8Array {
@@ -201,6 +258,20 @@ class LoginAttempt {
   #exchange<T>(packet: Uint8Array, accept: (datagram: Datagram) => T | undefined): Promise<T> {
     return this.#channel.exchange(packet, accept, this.#timeoutMs, this.#signal);
   }
+}
+
+/**
+ * Is `expected` what came? Some boards send a byte more than their hash has, some send one without authentication:
+ * what counts is that all of `expected` is there.
+ */
+function proves(expected: Uint8Array, received: Uint8Array): boolean {
+  return codesEqual(expected, received.subarray(0, expected.length));
+}
+
+function padded(username: Uint8Array): Uint8Array {
+  const name = new Uint8Array(handshake.MAX_USERNAME);
+  name.set(username);
+  return name;
 }
 
 interface SetupReply {

@@ -9,23 +9,16 @@ import {
   type SessionKeys,
 } from './crypto.ts';
 import { ipmiErrors } from './errors.ts';
+import { PayloadType } from './numbers.ts';
+import { type V15Packet, readV15 } from './packet-v15.ts';
 import { type AsfMessage, RmcpClass, readAsf, readRmcp, writeRmcp } from './rmcp.ts';
 
 const AUTH_RMCP_PLUS = 0x06;
-const AUTH_NONE = 0x00;
 const ENCRYPTED = 0x80;
 const AUTHENTICATED = 0x40;
 const NEXT_HEADER = 0x07;
 /** Offset of the first signed byte: the authentication type, just after the RMCP header. */
 const SIGNED_FROM = 4;
-
-/** IPMI 1.5 framing (§13.6). We use it without a session only, where it is the one framing every BMC answers. */
-export interface V15Packet {
-  kind: 'v1.5';
-  sequence: number;
-  sessionId: number;
-  payload: Uint8Array;
-}
 
 /** RMCP+ framing (§13.6, table 13-8), not yet verified nor decrypted. */
 export interface V20Packet {
@@ -52,19 +45,18 @@ export function decodeDatagram(bytes: Uint8Array): Datagram {
   if (rmcpClass !== RmcpClass.ipmi) throw ipmiErrors.make('IPMI_MALFORMED', `RMCP class ${rmcpClass}`);
   const authType = reader.u8('authentication type');
   if (authType === AUTH_RMCP_PLUS) return readV20(reader, bytes);
-  if (authType !== AUTH_NONE) {
-    throw ipmiErrors.make('IPMI_MALFORMED', `IPMI 1.5 authentication type ${authType} is not spoken`);
-  }
-  const sequence = reader.u32le('session sequence');
-  const sessionId = reader.u32le('session id');
-  return { kind: 'v1.5', sequence, sessionId, payload: reader.bytes(reader.u8('length'), 'message') };
+  return readV15(reader, authType);
 }
 
 function readV20(reader: ByteReader, raw: Uint8Array): V20Packet {
   const type = reader.u8('payload type');
   const sessionId = reader.u32le('session id');
   const sequence = reader.u32le('session sequence');
-  const payload = reader.bytes(reader.u16le('payload length'), 'payload');
+  const length = reader.u16le('payload length');
+  // Nothing follows the payloads of session set-up, and some boards (Supermicro H8QME, Sun X4100) miscount their RAKP
+  // answers: there all that came is the payload, and its code says whether it is right.
+  const setUp = type >= PayloadType.openSessionRequest && type <= PayloadType.rakp4;
+  const payload = sessionId === 0 && setUp ? reader.rest() : reader.bytes(length, 'payload');
   return {
     kind: 'v2.0',
     payloadType: type & 0x3f,
@@ -78,19 +70,16 @@ function readV20(reader: ByteReader, raw: Uint8Array): V20Packet {
   };
 }
 
-/** An IPMI 1.5 packet outside a session. */
-export function encodeV15(message: Uint8Array): Uint8Array {
-  const writer = writeRmcp(new ByteWriter(message.length + 16), RmcpClass.ipmi)
-    .u8(AUTH_NONE)
-    .u32le(0)
-    .u32le(0);
-  return writer.u8(message.length).bytes(message).finish();
-}
-
 /** An RMCP+ packet outside a session: neither signed nor encrypted, ids 0. */
 export function encodeV20Plain(payloadType: number, payload: Uint8Array): Uint8Array {
   const writer = writeRmcp(new ByteWriter(payload.length + 16), RmcpClass.ipmi);
   return writer.u8(AUTH_RMCP_PLUS).u8(payloadType).u32le(0).u32le(0).u16le(payload.length).bytes(payload).finish();
+}
+
+/** What a BMC wants otherwise than the specification has it. */
+export interface TrailerRule {
+  /** The integrity pad is counted without pad length and next header, as Intel's conformance suite wants it. */
+  padWithoutTrailer?: boolean;
 }
 
 export interface SessionPacket {
@@ -106,7 +95,12 @@ export interface SessionPacket {
  * An RMCP+ packet inside a session: encrypted and signed as the suite says.
  * @param iv 16 fresh random bytes, used by suites that encrypt
  */
-export function encodeV20(packet: SessionPacket, keys: SessionKeys, iv: Uint8Array): Uint8Array {
+export function encodeV20(
+  packet: SessionPacket,
+  keys: SessionKeys,
+  iv: Uint8Array,
+  rule: TrailerRule = {},
+): Uint8Array {
   const encrypts = keys.suite.confidentiality !== 'none';
   const signs = keys.suite.integrity !== 'none';
   const payload = encrypts ? encryptPayload(keys, iv, packet.payload) : packet.payload;
@@ -120,7 +114,8 @@ export function encodeV20(packet: SessionPacket, keys: SessionKeys, iv: Uint8Arr
     .bytes(payload);
   if (!signs) return writer.finish();
   // Signed length, with pad length and next header, is a multiple of four.
-  const pad = (4 - ((writer.length - SIGNED_FROM + 2) % 4)) % 4;
+  const trailer = rule.padWithoutTrailer === true ? 0 : 2;
+  const pad = (4 - ((writer.length - SIGNED_FROM + trailer) % 4)) % 4;
   writer.fill(pad, 0xff).u8(pad).u8(NEXT_HEADER);
   return writer.bytes(packetCode(keys, writer.finish().subarray(SIGNED_FROM))).finish();
 }

@@ -1,3 +1,5 @@
+import type { WireQuirks } from './wire-quirks.ts';
+
 /** Ways in which a BMC misbehaves, for tests and for `ingot lab`. */
 export interface ServerFaults {
   /** Fate of the n-th datagram received (from 0). */
@@ -12,6 +14,10 @@ export interface ServerFaults {
   openStatus?: (suite: number | undefined) => number | undefined;
   /** Says nothing after RAKP 1 with an unknown user, as many BMCs do. */
   silentUnknownUser?: boolean;
+  /** Departs from the specification as boards with these quirks do. */
+  quirks?: WireQuirks;
+  /** So many bytes follow the codes of RAKP 2 and 4. */
+  extraCodeBytes?: number;
   /** Does not accept boot parameter 3, as OpenBMC. */
   noBootParameter3?: boolean;
 }

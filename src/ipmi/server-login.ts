@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { latin1, utf8Bytes, bytesEqual } from '../wire/hex.ts';
+import { bytesEqual, concatBytes, latin1, utf8Bytes } from '../wire/hex.ts';
 import {
   type Handshake,
   codesEqual,
   rakp2Code,
   rakp3Code,
   rakp4Code,
+  rakp4CodeByIntegrity,
   sessionIntegrityKey,
   sessionKeys,
   userKey,
@@ -17,6 +18,7 @@ import type { ServerFaults } from './server-faults.ts';
 import type { ActiveState, ChallengedState, IpmiUser, OpenedState, SessionTable } from './server-session.ts';
 import { type AlgorithmNumbers, type CipherSuite, algorithmsOf, suiteByAlgorithms, suiteById } from './suites.ts';
 import type { UdpPeer } from './udp.ts';
+import type { WireQuirks } from './wire-quirks.ts';
 
 export interface LoginRules {
   users: readonly IpmiUser[];
@@ -33,6 +35,8 @@ export interface LoginRules {
 /** What to send back: payload type and payload. undefined: silence. */
 export type LoginReply = { type: number; payload: Uint8Array } | undefined;
 
+const FULL_RAKP1 = 44;
+const NAME_ONLY_LOOKUP = 0x10;
 const NO_CODE = new Uint8Array(0);
 
 /** Server side of Open Session and RAKP 1 to 4 (§13.17 to §13.23). */
@@ -72,10 +76,11 @@ export class ServerLogin {
       }),
     });
     if (typeof chosen === 'number') return reply(chosen);
-    if (request.privilege > Privilege.administrator) return reply(RakpStatus.unauthorizedRole);
+    const highestOnly = this.#rules.faults.quirks?.askHighest === true && request.privilege !== 0;
+    if (request.privilege > Privilege.administrator || highestOnly) return reply(RakpStatus.unauthorizedRole);
     const session: OpenedState = {
       state: 'opened',
-      bmcSessionId: this.#freshId(),
+      bmcSessionId: this.#table.freshId(),
       consoleSessionId,
       suite: chosen,
       maxPrivilege: request.privilege,
@@ -102,27 +107,24 @@ export class ServerLogin {
     return RakpStatus.noCipherMatch;
   }
 
-  #freshId(): number {
-    for (;;) {
-      const id = randomBytes(4).readUInt32LE();
-      if (id !== 0 && this.#table.get(id) === undefined) return id;
-    }
-  }
-
   #rakp1(payload: Uint8Array, now: number): LoginReply {
+    const { quirks = {} } = this.#rules.faults;
+    if (quirks.fullRakp1 === true && payload.length < FULL_RAKP1) return undefined;
     const request = handshake.decodeRakp1(payload);
     const session = this.#table.get(request.bmcSessionId);
     const refuse = (status: number, consoleSessionId: number): LoginReply => ({
       type: PayloadType.rakp2,
       payload: handshake.encodeRakp2({ tag: request.tag, status, consoleSessionId }),
     });
-    if (session === undefined) return refuse(RakpStatus.invalidSessionId, 0);
+    if (session === undefined || !('consoleSessionId' in session)) return refuse(RakpStatus.invalidSessionId, 0);
     if (session.state === 'challenged' && bytesEqual(session.rakp1, payload)) {
       return { type: PayloadType.rakp2, payload: session.rakp2 };
     }
     if (session.state !== 'opened') return refuse(RakpStatus.invalidSessionId, session.consoleSessionId);
-    const user = this.#rules.users.find((u) => latin1(utf8Bytes(u.name)) === latin1(request.username));
-    const verdict = user === undefined ? RakpStatus.unauthorizedName : roleStatus(user, request.role, session);
+    const user = this.#rules.users.find((u) => latin1(utf8Bytes(u.name)) === nameText(request.username, quirks));
+    const byName = (request.role & NAME_ONLY_LOOKUP) !== 0;
+    const missing = user === undefined || (byName && quirks.noNameOnlyLookup === true);
+    const verdict = missing ? RakpStatus.unauthorizedName : roleStatus(user, request.role, session);
     if (user === undefined || verdict !== RakpStatus.ok) {
       this.#table.remove(session.bmcSessionId);
       if (user === undefined && this.#rules.faults.silentUnknownUser === true) return undefined;
@@ -150,12 +152,18 @@ export class ServerLogin {
       role: request.role,
       username: request.username,
     };
-    const kuid = userKey(utf8Bytes(user.password));
-    const sik = sessionIntegrityKey(suite.auth, this.#rules.kg ?? kuid, shared);
+    const { quirks = {}, extraCodeBytes = 0 } = this.#rules.faults;
+    const password = utf8Bytes(user.password);
+    const short = quirks.password16 === true || (quirks.md5Password16 === true && suite.auth === 'md5');
+    const kuid = userKey(short ? password.subarray(0, 16) : password);
+    const bare = { ...shared, role: shared.role & ~NAME_ONLY_LOOKUP };
+    const signed = quirks.bareRole === true ? bare : shared;
+    const sik = sessionIntegrityKey(suite.auth, this.#rules.kg ?? kuid, signed);
+    const longer = (code: Uint8Array) => concatBytes(code, new Uint8Array(extraCodeBytes));
     const accepted = {
       bmcRandom: shared.bmcRandom,
       bmcGuid: shared.bmcGuid,
-      code: rakp2Code(suite.auth, kuid, shared),
+      code: longer(rakp2Code(suite.auth, kuid, signed)),
     };
     return {
       ...session,
@@ -165,9 +173,13 @@ export class ServerLogin {
       privilege: grantedLevel(user, request.role, session),
       rakp1,
       rakp2: handshake.encodeRakp2({ tag: request.tag, status: RakpStatus.ok, consoleSessionId, accepted }),
-      expectedProof: rakp3Code(suite.auth, kuid, shared),
-      keys: sessionKeys(suite, sik),
-      icv: rakp4Code(suite.auth, sik, shared),
+      expectedProof: rakp3Code(suite.auth, kuid, quirks.bareRoleInRakp3 === true ? bare : signed),
+      keys: sessionKeys(suite, sik, kuid),
+      icv: longer(
+        quirks.rakp4ByIntegrity === true
+          ? rakp4CodeByIntegrity(suite.integrity, sik, shared)
+          : rakp4Code(suite.auth, sik, shared),
+      ),
     };
   }
 
@@ -177,13 +189,15 @@ export class ServerLogin {
     const answer = (status: number, consoleSessionId: number, code: Uint8Array = NO_CODE): Uint8Array =>
       handshake.encodeRakp4({ tag: request.tag, status, consoleSessionId, code });
     const reply = (bytes: Uint8Array): LoginReply => ({ type: PayloadType.rakp4, payload: bytes });
-    if (session === undefined) return reply(answer(RakpStatus.invalidSessionId, 0));
+    if (session === undefined || session.state === 'challenged-v15') {
+      return reply(answer(RakpStatus.invalidSessionId, 0));
+    }
     if (request.status !== RakpStatus.ok) {
       // The console gave up. An open session is not ended by an unsigned packet that anybody could send.
       if (session.state !== 'active') this.#table.remove(session.bmcSessionId);
       return undefined;
     }
-    if (session.state === 'active') return reply(session.rakp4);
+    if (session.state === 'active') return session.rakp4 === undefined ? undefined : reply(session.rakp4);
     if (session.state !== 'challenged') return reply(answer(RakpStatus.invalidSessionId, session.consoleSessionId));
     if (!codesEqual(session.expectedProof, request.code)) {
       this.#table.remove(session.bmcSessionId);
@@ -195,19 +209,16 @@ export class ServerLogin {
   }
 
   #activate(session: ChallengedState, rakp4: Uint8Array, now: number): void {
-    const { bmcSessionId, consoleSessionId, suite, maxPrivilege, peer, user, keys } = session;
+    const { bmcSessionId, consoleSessionId, peer, user, keys } = session;
     const active: ActiveState = {
       state: 'active',
       bmcSessionId,
-      consoleSessionId,
-      suite,
-      maxPrivilege,
       peer,
       touchedAt: now,
       user,
       limit: session.privilege,
       privilege: Math.min(session.privilege, Privilege.user),
-      framing: new V20Framing({ own: bmcSessionId, peer: consoleSessionId }, keys),
+      framing: new V20Framing({ own: bmcSessionId, peer: consoleSessionId }, keys, this.#rules.faults.quirks),
       post: (payload) => this.#rules.post(active, payload),
       rakp4,
       tail: Promise.resolve(),
@@ -215,6 +226,12 @@ export class ServerLogin {
     };
     this.#table.put(active, now);
   }
+}
+
+/** The name to look up: without the zeros that a BMC of padded names wants. */
+function nameText(username: Uint8Array, quirks: WireQuirks): string {
+  const text = latin1(username);
+  return quirks.paddedName === true ? text.replace(/\0+$/, '') : text;
 }
 
 function roleStatus(user: IpmiUser, role: number, session: OpenedState): number {

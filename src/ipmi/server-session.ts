@@ -1,7 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import type { SessionKeys } from './crypto.ts';
 import type { Framing, Payload } from './framing.ts';
 import type { LanMessage } from './lan-message.ts';
 import type { PrivilegeName } from './numbers.ts';
+import type { V15Auth } from './packet-v15.ts';
 import type { CipherSuite } from './suites.ts';
 import type { UdpPeer } from './udp.ts';
 
@@ -14,22 +16,25 @@ export interface IpmiUser {
 
 interface SessionBase {
   bmcSessionId: number;
-  consoleSessionId: number;
-  suite: CipherSuite;
-  /** Highest level asked for in Open Session; 0: whatever fits. */
-  maxPrivilege: number;
   peer: UdpPeer;
   /** Monotonic ms of the last packet that belonged here. */
   touchedAt: number;
 }
 
+interface V20Base extends SessionBase {
+  consoleSessionId: number;
+  suite: CipherSuite;
+  /** Highest level asked for in Open Session; 0: whatever fits. */
+  maxPrivilege: number;
+}
+
 /** Open Session was answered; RAKP 1 is awaited. */
-export interface OpenedState extends SessionBase {
+export interface OpenedState extends V20Base {
   state: 'opened';
 }
 
 /** RAKP 2 was sent; RAKP 3 is awaited. */
-export interface ChallengedState extends SessionBase {
+export interface ChallengedState extends V20Base {
   state: 'challenged';
   user: IpmiUser;
   privilege: number;
@@ -41,6 +46,14 @@ export interface ChallengedState extends SessionBase {
   icv: Uint8Array;
 }
 
+/** IPMI 1.5: Get Session Challenge was answered; Activate Session is awaited. */
+export interface V15ChallengedState extends SessionBase {
+  state: 'challenged-v15';
+  user: IpmiUser;
+  auth: V15Auth;
+  challenge: Uint8Array;
+}
+
 export interface ActiveState extends SessionBase {
   state: 'active';
   user: IpmiUser;
@@ -50,8 +63,8 @@ export interface ActiveState extends SessionBase {
   framing: Framing;
   /** Sends a payload to the console of this session, asked or not. */
   post(payload: Payload): void;
-  /** RAKP 4, sent again when RAKP 3 comes again. */
-  rakp4: Uint8Array;
+  /** RAKP 4, sent again when RAKP 3 comes again; not in IPMI 1.5. */
+  rakp4?: Uint8Array;
   /** Requests run one after another. */
   tail: Promise<void>;
   /** The request in work or answered last: a re-sent copy is not run again. */
@@ -65,7 +78,7 @@ export interface LastRequest {
   response: LanMessage | undefined;
 }
 
-export type ServerSession = OpenedState | ChallengedState | ActiveState;
+export type ServerSession = OpenedState | ChallengedState | V15ChallengedState | ActiveState;
 
 export interface SessionLimits {
   /** Sessions in all states. */
@@ -93,6 +106,14 @@ export class SessionTable {
 
   get(bmcSessionId: number): ServerSession | undefined {
     return this.#sessions.get(bmcSessionId);
+  }
+
+  /** A session id that nobody has. */
+  freshId(): number {
+    for (;;) {
+      const id = randomBytes(4).readUInt32LE();
+      if (id !== 0 && !this.#sessions.has(id)) return id;
+    }
   }
 
   /**

@@ -8,13 +8,15 @@ import { ipmiErrors } from './errors.ts';
 import type { Payload } from './framing.ts';
 import { type LanMessage, decodeLanMessage, encodeLanMessage, responseMessage } from './lan-message.ts';
 import { PayloadType } from './numbers.ts';
-import { type Datagram, decodeDatagram, encodeV15, encodeV20Plain } from './packet.ts';
+import { type Datagram, decodeDatagram, encodeV20Plain } from './packet.ts';
+import { type V15Packet, encodeV15 } from './packet-v15.ts';
 import { encodeAsf } from './rmcp.ts';
 import { ServerCommands } from './server-commands.ts';
 import type { Sender } from './server-commands/handler.ts';
 import { type BmcModel, plausibleModel } from './server-model.ts';
 import type { Fate, ServerFaults } from './server-faults.ts';
 import { ServerLogin } from './server-login.ts';
+import { NO_V15, ServerLoginV15, type V15Service } from './server-login-v15.ts';
 import { type ActiveState, DEFAULT_LIMITS, type IpmiUser, type SessionLimits, SessionTable } from './server-session.ts';
 import { DEFAULT_SUITES, suiteById } from './suites.ts';
 import { type UdpListen, type UdpPeer, type UdpSocket, nodeUdpListen } from './udp.ts';
@@ -35,8 +37,10 @@ export interface IpmiServerOptions {
   /** Decides which datagrams `faults.loss` takes. */
   random: () => number;
   log: Logger;
-  /** Cipher suites offered; default 3 and 17. */
+  /** Cipher suites offered; default 3 and 17. 0 opens the BMC to everybody. */
   suites?: readonly number[];
+  /** IPMI 1.5; not spoken when absent. */
+  v15?: V15Service;
   faults?: ServerFaults;
   /** Event log, sensors, inventory, network; default: those of a plausible small server. */
   model?: BmcModel;
@@ -74,6 +78,8 @@ class Server implements IpmiServer {
   readonly #faults: ServerFaults;
   readonly #table: SessionTable;
   readonly #login: ServerLogin;
+  readonly #loginV15: ServerLoginV15;
+  readonly #v15: V15Service;
   readonly #commands: ServerCommands;
   readonly #payload: IpmiServerOptions['payload'];
   readonly #working = new Set<Promise<void>>();
@@ -97,6 +103,10 @@ class Server implements IpmiServer {
     this.#table = new SessionTable({ ...DEFAULT_LIMITS, ...options.limits });
     const post = (session: ActiveState, payload: Payload) => this.#post(session, payload);
     this.#login = new ServerLogin({ users, suites, guid, faults, kg: options.kg, post }, this.#table);
+    this.#v15 = options.v15 ?? NO_V15;
+    this.#loginV15 = new ServerLoginV15({ users, service: this.#v15, post }, this.#table);
+    const { types, perMessageAuth, only } = this.#v15;
+    const capabilities = { v2: !only, v15: types.length > 0, types, perMessageAuth, kgSet: options.kg !== undefined };
     this.#commands = new ServerCommands({
       chassis,
       deviceId,
@@ -104,7 +114,7 @@ class Server implements IpmiServer {
       suites,
       faults,
       log,
-      kgSet: options.kg !== undefined,
+      capabilities,
       clock: options.clock,
       model: options.model ?? plausibleModel({ clock: options.clock, users }),
     });
@@ -183,9 +193,9 @@ class Server implements IpmiServer {
       const { kind, tag } = datagram.message;
       if (kind === 'ping') this.#reply(encodeAsf({ kind: 'pong', tag, ipmi: true }), from);
     } else if (datagram.kind === 'v1.5') {
-      if (datagram.sessionId === 0) {
-        this.#outside(datagram.payload, (reply) => this.#reply(encodeV15(reply), from));
-      }
+      this.#dispatchV15(datagram, from);
+    } else if (this.#v15.only) {
+      throw ipmiErrors.make('IPMI_MALFORMED', 'RMCP+ is not spoken');
     } else if (datagram.sessionId !== 0) {
       this.#inside(datagram.sessionId, datagram, from);
     } else if (datagram.payloadType === PayloadType.ipmi) {
@@ -193,6 +203,21 @@ class Server implements IpmiServer {
     } else {
       const reply = this.#login.handle(datagram.payloadType, datagram.payload, from, this.#clock.monotonic());
       if (reply !== undefined) this.#reply(encodeV20Plain(reply.type, reply.payload), from);
+    }
+  }
+
+  #dispatchV15(packet: V15Packet, from: UdpPeer): void {
+    const session = packet.sessionId === 0 ? undefined : this.#table.get(packet.sessionId);
+    if (session?.state === 'challenged-v15') {
+      const reply = this.#loginV15.activate(session, packet, from, this.#clock.monotonic());
+      if (reply !== undefined) this.#reply(reply, from);
+    } else if (packet.sessionId !== 0) {
+      this.#inside(packet.sessionId, packet, from);
+    } else {
+      const request = decodeLanMessage(packet.payload);
+      if (this.#loginV15.handles(request)) {
+        this.#reply(this.#loginV15.challenge(request, from, this.#clock.monotonic()), from);
+      } else this.#outside(packet.payload, (reply) => this.#reply(encodeV15(reply), from));
     }
   }
 

@@ -10,6 +10,7 @@ import type { OpenedSession } from './login.ts';
 import { Completion, PayloadType, Privilege, completionText } from './numbers.ts';
 import type { Payload } from './framing.ts';
 import type { Datagram } from './packet.ts';
+import type { WireQuirks } from './wire-quirks.ts';
 
 export interface SessionTiming {
   /** Wait for the first answer, ms; each re-send waits `timeoutStepMs` longer, up to `maxTimeoutMs`. */
@@ -34,19 +35,27 @@ export class Session {
   readonly #clock: Clock;
   readonly #timing: SessionTiming;
   readonly #subscribers = new Map<number, PayloadHandler>();
+  readonly #ignoreChecksums: boolean;
   #rqSeq = 0;
 
-  constructor(channel: Channel, opened: OpenedSession, clock: Clock, timing: SessionTiming) {
+  constructor(channel: Channel, opened: OpenedSession, clock: Clock, timing: SessionTiming, quirks: WireQuirks = {}) {
     this.#channel = channel;
     this.#opened = opened;
     this.#clock = clock;
     this.#timing = timing;
+    this.#ignoreChecksums = quirks.ignoreChecksums === true;
     channel.listen((datagram) => this.#unasked(datagram));
   }
 
   /** Cipher suite; undefined in IPMI 1.5. */
   get suite(): number | undefined {
     return this.#opened.suite;
+  }
+
+  /** What the session speaks, for people: "IPMI 2.0, cipher suite 17". */
+  get protocol(): string {
+    const { suite, v15Auth } = this.#opened;
+    return suite === undefined ? `IPMI 1.5, authentication ${v15Auth ?? 'none'}` : `IPMI 2.0, cipher suite ${suite}`;
   }
 
   /** GUID that came with the login; IPMI 1.5 has none. */
@@ -82,18 +91,17 @@ export class Session {
 
   /**
    * Raises the session from User, where it starts, to the level of the login (§22.18).
-   * @returns the level in force; operator when the BMC does not give more
+   * @returns the level in force: the highest that the BMC gives, up to the one wanted
    */
   async raisePrivilege(signal: AbortSignal): Promise<number> {
-    const wanted = this.#opened.privilege;
-    if (wanted <= Privilege.user) return wanted;
-    try {
-      return await this.request(setSessionPrivilege(wanted), signal);
-    } catch (error) {
-      const refused = ipmiErrors.is(error, 'IPMI_COMPLETION');
-      if (!refused || wanted === Privilege.operator) throw error;
-      return await this.request(setSessionPrivilege(Privilege.operator), signal);
+    for (let level = this.#opened.privilege; level > Privilege.user; level--) {
+      try {
+        return await this.request(setSessionPrivilege(level), signal);
+      } catch (error) {
+        if (!ipmiErrors.is(error, 'IPMI_COMPLETION')) throw error;
+      }
     }
+    return Math.min(this.#opened.privilege, Privilege.user);
   }
 
   /**
@@ -141,7 +149,7 @@ export class Session {
   #answer(datagram: Datagram, message: LanMessage): Uint8Array | undefined {
     const payload = this.#opened.framing.open(datagram);
     if (payload?.type !== PayloadType.ipmi) return undefined;
-    const reply = decodeLanMessage(payload.bytes);
+    const reply = decodeLanMessage(payload.bytes, !this.#ignoreChecksums);
     // "Duplicated request" says that the first copy is being run: its answer is what we wait for.
     if (!answers(reply, message) || reply.data[0] === Completion.duplicate) return undefined;
     return reply.data;

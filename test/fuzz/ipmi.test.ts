@@ -36,7 +36,7 @@ const COMMAND_RUNS = 60_000;
 
 const suite = suiteById(17);
 assert.ok(suite);
-const KEYS = sessionKeys(suite, new Uint8Array(32).fill(3));
+const KEYS = sessionKeys(suite, new Uint8Array(32).fill(3), new Uint8Array(0));
 const packets = ipmiCaptures().flatMap((c) => c.packets);
 const all = packets.map((p) => p.bytes);
 
@@ -176,7 +176,7 @@ test(`${COMMAND_RUNS} random requests inside a session: always a completion code
     guid: new Uint8Array(16),
     suites,
     faults: {},
-    kgSet: false,
+    capabilities: { v2: true, v15: true, types: ['md5' as const], kgSet: false, perMessageAuth: true },
     log: silentLogger,
     clock: new FakeClock(),
     model: plausibleModel({ clock: new FakeClock(), users: [] }),

@@ -17,14 +17,8 @@ import {
 import * as handshake from '../../src/ipmi/handshake.ts';
 import { type LanMessage, decodeLanMessage, encodeLanMessage } from '../../src/ipmi/lan-message.ts';
 import { PayloadType } from '../../src/ipmi/numbers.ts';
-import {
-  type V20Packet,
-  decodeDatagram,
-  encodeV15,
-  encodeV20,
-  encodeV20Plain,
-  openV20,
-} from '../../src/ipmi/packet.ts';
+import { type V20Packet, decodeDatagram, encodeV20, encodeV20Plain, openV20 } from '../../src/ipmi/packet.ts';
+import { encodeV15 } from '../../src/ipmi/packet-v15.ts';
 import { suiteByAlgorithms } from '../../src/ipmi/suites.ts';
 import { toHex, utf8Bytes } from '../../src/wire/hex.ts';
 import { type IpmiCapture, ipmiCaptures } from '../support/ipmi-capture.ts';
@@ -95,7 +89,7 @@ function walk(capture: IpmiCapture): Walk {
           confidentiality: 1,
         });
         assert.ok(chosen);
-        keys = sessionKeys(chosen, sik);
+        keys = sessionKeys(chosen, sik, new Uint8Array(0));
         result.signatures++;
         break;
       }

@@ -1,46 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { IngotError } from '../../src/core/errors.ts';
 import { getDeviceId, getSystemGuid, setSessionPrivilege } from '../../src/ipmi/commands/app.ts';
 import { BootParameter, getBootOption, setBootOption } from '../../src/ipmi/commands/boot-options.ts';
 import { chassisControl, getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
-import type { IpmiClient } from '../../src/ipmi/client.ts';
 import { PayloadType } from '../../src/ipmi/numbers.ts';
 import { decodeDatagram } from '../../src/ipmi/packet.ts';
+import { done, failure, inSession, never, typeOf } from '../support/ipmi-kit.ts';
 import { runClock } from '../support/run-clock.ts';
-import { type VirtualBmc, virtualBmc } from '../support/virtual-bmc.ts';
+import { virtualBmc } from '../support/virtual-bmc.ts';
 
-const never = new AbortController().signal;
-
-async function failure(bmc: VirtualBmc, promise: Promise<unknown>): Promise<IngotError> {
-  try {
-    await runClock(bmc.clock, promise);
-  } catch (error) {
-    assert.ok(error instanceof IngotError, String(error));
-    return error;
-  }
-  assert.fail('no error');
-}
-
-async function done(bmc: VirtualBmc, ...clients: IpmiClient[]): Promise<void> {
-  for (const client of clients) await runClock(bmc.clock, client.close());
-  assert.equal(bmc.net.openClients, 0, 'a client socket stayed open');
-  await bmc.server.close();
-}
-
-/** Payload type of an RMCP+ packet, -1 for other framings. */
-function typeOf(bytes: Uint8Array): number {
-  const datagram = decodeDatagram(bytes);
-  return datagram.kind === 'v2.0' ? datagram.payloadType : -1;
-}
-
-const inSession = (bytes: Uint8Array): boolean => {
-  const datagram = decodeDatagram(bytes);
-  return datagram.kind === 'v2.0' && datagram.sessionId !== 0;
-};
-
-for (const suite of [1, 2, 3, 6, 7, 8, 15, 16, 17]) {
-  test(`suite ${suite}: login, commands, close`, async () => {
+for (const suite of [1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17]) {
+  test(`ipmi 1: suite ${suite}: login, commands, close`, async () => {
     const bmc = await virtualBmc({ suites: [suite] });
     const client = bmc.client({ suites: [suite] });
     const { value: id } = await runClock(bmc.clock, client.run(getDeviceId(), never));
@@ -78,7 +48,7 @@ test('the pace: a burst at once, then five a second', async () => {
   await done(bmc, client);
 });
 
-test('BMC that knows suite 3 only: 17 is refused, 3 is tried', async () => {
+test('ipmi 1: BMC that knows suite 3 only: 17 is refused, 3 is tried', async () => {
   const bmc = await virtualBmc({ suites: [3] });
   const client = bmc.client();
   const { ms } = await runClock(bmc.clock, client.run(getDeviceId(), never));
@@ -87,7 +57,7 @@ test('BMC that knows suite 3 only: 17 is refused, 3 is tried', async () => {
   await done(bmc, client);
 });
 
-test('BMC that answers suite 3 whatever is asked, as virtualbmc does', async () => {
+test('ipmi 1: BMC that answers suite 3 whatever is asked, as virtualbmc does', async () => {
   const bmc = await virtualBmc({ faults: { echoSuite: 3 } });
   const client = bmc.client();
   await runClock(bmc.clock, client.run(getDeviceId(), never));
@@ -96,9 +66,9 @@ test('BMC that answers suite 3 whatever is asked, as virtualbmc does', async () 
   await done(bmc, client);
 });
 
-test('a suite that was not allowed is not taken although the BMC picks it', async () => {
+test('ipmi 1: a suite that was not allowed is not taken although the BMC picks it', async () => {
   const bmc = await virtualBmc({ suites: [17, 3, 2], faults: { echoSuite: 2 } });
-  const client = bmc.client();
+  const client = bmc.client({ suites: [17, 3] });
   const error = await failure(bmc, client.run(getDeviceId(), never));
   assert.equal(error.code, 'IPMI_NO_SUITE');
   await done(bmc, client);
@@ -106,14 +76,14 @@ test('a suite that was not allowed is not taken although the BMC picks it', asyn
 
 test('no suite in common', async () => {
   const bmc = await virtualBmc({ suites: [16] });
-  const client = bmc.client();
+  const client = bmc.client({ suites: [17, 3] });
   const error = await failure(bmc, client.run(getDeviceId(), never));
   assert.equal(error.code, 'IPMI_NO_SUITE');
   assert.match(error.message, /17, 3.*0x10.*0x04/);
   await done(bmc, client);
 });
 
-test('"insufficient resources" that means "not this suite" is met by the next suite', async () => {
+test('ipmi 1: "insufficient resources" that means "not this suite" is met by the next suite', async () => {
   const bmc = await virtualBmc({ faults: { openStatus: (s) => (s === 17 ? 0x01 : undefined) } });
   const client = bmc.client();
   const { ms } = await runClock(bmc.clock, client.run(getDeviceId(), never));
@@ -122,7 +92,7 @@ test('"insufficient resources" that means "not this suite" is met by the next su
   await done(bmc, client);
 });
 
-test('no free session for a while: waits, then gets in', async () => {
+test('ipmi 4: no free session for a while: waits, then gets in', async () => {
   let refused = 0;
   const bmc = await virtualBmc({ faults: { openStatus: () => (refused++ < 3 ? 0x01 : undefined) } });
   const client = bmc.client();
@@ -152,7 +122,7 @@ test('wrong password: said at once, the half-open session is released', async ()
   await done(bmc, client);
 });
 
-test('a BMC key: needed, and said to be missing', async () => {
+test('ipmi 2: a BMC key: needed, and said to be missing', async () => {
   const kg = new Uint8Array(20).fill(0x42);
   const bmc = await virtualBmc({ kg });
   const without = bmc.client();
@@ -183,7 +153,7 @@ test('unknown user, met by silence after RAKP 1', async () => {
   await done(bmc, client);
 });
 
-test('a user who is only operator: logged in as that', async () => {
+test('ipmi 2: a user who is only operator: logged in as that', async () => {
   const bmc = await virtualBmc();
   const client = bmc.client({ username: 'oper', password: 'operpass' });
   await runClock(bmc.clock, client.run(chassisControl('power-up'), never));
@@ -238,7 +208,7 @@ for (const [step, type] of [
   ['RAKP 3', PayloadType.rakp3],
   ['RAKP 4', PayloadType.rakp4],
 ] as const) {
-  test(`${step} lost once: a new login from the start`, async () => {
+  test(`ipmi 3: ${step} lost once: a new login from the start`, async () => {
     const bmc = await virtualBmc();
     let lost = 0;
     bmc.net.tap = (bytes) => (typeOf(bytes) === type && lost++ === 0 ? 'drop' : 'pass');
@@ -250,7 +220,7 @@ for (const [step, type] of [
   });
 }
 
-test('a request or its answer lost: sent again, run once', async () => {
+test('ipmi 3: a request or its answer lost: sent again, run once', async () => {
   for (const direction of ['to-server', 'to-client']) {
     const bmc = await virtualBmc();
     const client = bmc.client();
@@ -264,7 +234,7 @@ test('a request or its answer lost: sent again, run once', async () => {
   }
 });
 
-test('a command that must not run twice is sent once, and says so', async () => {
+test('ipmi 3: a command that must not run twice is sent once, and says so', async () => {
   const bmc = await virtualBmc();
   const client = bmc.client();
   await runClock(bmc.clock, client.run(chassisControl('power-up'), never));
@@ -283,7 +253,7 @@ test('a command that must not run twice is sent once, and says so', async () => 
   await done(bmc, client);
 });
 
-test('a BMC that restarts in mid-session: the session is lost and opened again', async () => {
+test('ipmi 4: a BMC that restarts in mid-session: the session is lost and opened again', async () => {
   const bmc = await virtualBmc();
   const client = bmc.client();
   await runClock(bmc.clock, client.run(getDeviceId(), never));
@@ -316,7 +286,7 @@ test('a busy BMC is asked again; a command refused is not', async () => {
   await done(bmc, client);
 });
 
-test('kept alive while used, closed when idle, opened again when needed', async () => {
+test('ipmi 4: kept alive while used, closed when idle, opened again when needed', async () => {
   const bmc = await virtualBmc();
   const client = bmc.client();
   await runClock(bmc.clock, client.run(getDeviceId(), never));
@@ -332,7 +302,7 @@ test('kept alive while used, closed when idle, opened again when needed', async 
   await done(bmc, client);
 });
 
-test('the server drops idle sessions after 60 s and half-open ones after 10 s', async () => {
+test('ipmi 4: the server drops idle sessions after 60 s and half-open ones after 10 s', async () => {
   const bmc = await virtualBmc();
   const client = bmc.client({}, { keepAliveMs: 1_000_000 });
   await runClock(bmc.clock, client.run(getDeviceId(), never));
@@ -383,7 +353,7 @@ test('a datagram replayed to the server runs nothing', async () => {
   await done(bmc, client);
 });
 
-test('answers that come twice, and garbage in between, change nothing', async () => {
+test('ipmi 3: answers that come twice, and garbage in between, change nothing', async () => {
   const bmc = await virtualBmc({ faults: { sent: () => 'twice', received: () => 'twice' } });
   const client = bmc.client();
   await runClock(bmc.clock, client.run(chassisControl('power-up'), never));
@@ -394,7 +364,7 @@ test('answers that come twice, and garbage in between, change nothing', async ()
   await done(bmc, client);
 });
 
-test('a third of all datagrams lost: everything still gets through', async () => {
+test('ipmi 3: every fifth datagram lost: everything still gets through', async () => {
   let seed = 7;
   const random = () => (seed = (seed * 48271) % 0x7fffffff) / 0x7fffffff;
   const bmc = await virtualBmc({ faults: { loss: 0.18 }, random });
@@ -403,7 +373,7 @@ test('a third of all datagrams lost: everything still gets through', async () =>
   await done(bmc, client);
 });
 
-test('late answers: the slow first one serves the second send, none is taken for another command', async () => {
+test('ipmi 3: late answers: the slow first one serves the second send, none is taken for another command', async () => {
   const bmc = await virtualBmc({ faults: { sent: (n) => (n > 5 && n < 8 ? { delayMs: 1400 } : 'pass') } });
   const client = bmc.client();
   await runClock(bmc.clock, client.run(getDeviceId(), never));

@@ -4,6 +4,7 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { BootFlags } from '../../src/ipmi/chassis.ts';
 import {
+  type AuthCapabilities,
   closeSession,
   encodeAuthCapabilities,
   encodeDeviceId,
@@ -26,7 +27,8 @@ import {
   requestMessage,
   responseMessage,
 } from '../../src/ipmi/lan-message.ts';
-import { decodeDatagram, encodeV15, encodeV20, encodeV20Plain, openV20 } from '../../src/ipmi/packet.ts';
+import { decodeDatagram, encodeV20, encodeV20Plain, openV20 } from '../../src/ipmi/packet.ts';
+import { encodeV15 } from '../../src/ipmi/packet-v15.ts';
 import { encodeAsf } from '../../src/ipmi/rmcp.ts';
 import { SequenceWindow, nextSequence } from '../../src/ipmi/sequence.ts';
 import { decodeSuiteIds, encodeSuiteRecords, suiteById, suiteByAlgorithms } from '../../src/ipmi/suites.ts';
@@ -34,7 +36,7 @@ import { fromHex, toHex, utf8Bytes } from '../../src/wire/hex.ts';
 import { ByteReader } from '../../src/wire/reader.ts';
 
 const bytes = (max: number) => fc.uint8Array({ maxLength: max });
-const suites = fc.constantFrom(1, 2, 3, 6, 7, 8, 15, 16, 17).map((id) => {
+const suites = fc.constantFrom(0, 1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17).map((id) => {
   const suite = suiteById(id);
   assert.ok(suite);
   return suite;
@@ -83,7 +85,7 @@ test('session packets: round trip in every suite; any changed byte is refused wh
       fc.integer({ min: 1, max: 0xffffffff }),
       fc.nat(),
       (suite, payload, iv, id, at) => {
-        const keys = sessionKeys(suite, utf8Bytes('session integrity key'));
+        const keys = sessionKeys(suite, utf8Bytes('session integrity key'), new Uint8Array(0));
         const packet = encodeV20({ payloadType: 0, sessionId: id, sequence: 7, payload }, keys, iv);
         const datagram = decodeDatagram(packet);
         assert.ok(datagram.kind === 'v2.0');
@@ -105,7 +107,7 @@ test('session packets: round trip in every suite; any changed byte is refused wh
 test('a plain packet is not taken in a protected session', () => {
   const suite = suiteById(17);
   assert.ok(suite);
-  const keys = sessionKeys(suite, new Uint8Array(32));
+  const keys = sessionKeys(suite, new Uint8Array(32), new Uint8Array(0));
   const datagram = decodeDatagram(encodeV20Plain(0, Uint8Array.of(1, 2, 3)));
   assert.ok(datagram.kind === 'v2.0');
   assert.throws(
@@ -117,7 +119,7 @@ test('a plain packet is not taken in a protected session', () => {
 test('signed length is a multiple of four', () => {
   const suite = suiteById(16);
   assert.ok(suite);
-  const keys = sessionKeys(suite, new Uint8Array(32));
+  const keys = sessionKeys(suite, new Uint8Array(32), new Uint8Array(0));
   for (let n = 0; n < 9; n++) {
     const packet = encodeV20(
       { payloadType: 0, sessionId: 1, sequence: 1, payload: new Uint8Array(n) },
@@ -131,7 +133,7 @@ test('signed length is a multiple of four', () => {
 test('AES padding counts up from 1; broken lengths are refused', () => {
   const suite = suiteById(3);
   assert.ok(suite);
-  const keys = sessionKeys(suite, new Uint8Array(20));
+  const keys = sessionKeys(suite, new Uint8Array(20), new Uint8Array(0));
   for (let n = 0; n < 40; n++) {
     const sealed = encryptPayload(keys, new Uint8Array(16), new Uint8Array(n).fill(9));
     assert.equal(sealed.length % 16, 0);
@@ -149,7 +151,7 @@ test('K1 and K2 against plain HMAC', () => {
   const suite = suiteById(17);
   assert.ok(suite);
   const sik = Buffer.from('00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff', 'hex');
-  const keys = sessionKeys(suite, sik);
+  const keys = sessionKeys(suite, sik, new Uint8Array(0));
   assert.equal(toHex(keys.k1), createHmac('sha256', sik).update(Buffer.alloc(20, 1)).digest('hex'));
   assert.equal(toHex(keys.k2), createHmac('sha256', sik).update(Buffer.alloc(20, 2)).digest('hex'));
   assert.equal(toHex(userKey(utf8Bytes('secret'))), `736563726574${'00'.repeat(14)}`);
@@ -163,11 +165,8 @@ test('cipher suite records', () => {
   // An OEM record with its enterprise number between.
   assert.deepEqual(decodeSuiteIds(fromHex('c00301 4181 c180 a20200 03 44 81 c011 03 44 81')), [3, 0x80, 17]);
   assert.equal(suiteByAlgorithms({ auth: 3, integrity: 4, confidentiality: 1 })?.id, 17);
-  assert.equal(
-    suiteByAlgorithms({ auth: 0, integrity: 0, confidentiality: 0 }),
-    undefined,
-    'suite 0 does not exist for us',
-  );
+  assert.equal(suiteByAlgorithms({ auth: 2, integrity: 3, confidentiality: 1 })?.id, 12);
+  assert.equal(suiteByAlgorithms({ auth: 1, integrity: 1, confidentiality: 2 }), undefined, 'xRC4');
   fc.assert(fc.property(bytes(64), (b) => Array.isArray(decodeSuiteIds(b))));
 });
 
@@ -223,16 +222,25 @@ test('command payloads, both directions', () => {
   );
   const option = { parameter: 5, invalid: true, data: Uint8Array.of(1, 2, 3) };
   assert.deepEqual(getBootOption(5).parse(new ByteReader(encodeBootOption(option))), option);
-  assert.deepEqual(getAuthCapabilities(4).parse(new ByteReader(encodeAuthCapabilities(1, true))), {
+  const old: AuthCapabilities = {
     channel: 1,
-    v2: true,
-    kgSet: false,
-  });
-  assert.equal(getAuthCapabilities(4).parse(new ByteReader(encodeAuthCapabilities(1, false))).v2, false);
+    v2: false,
+    v15: true,
+    types: ['none', 'md2', 'md5', 'password'],
+    kgSet: true,
+    perMessageAuth: false,
+  };
+  for (const capabilities of [old, { ...old, v2: true, types: [], kgSet: false, perMessageAuth: true }]) {
+    const encoded = encodeAuthCapabilities(capabilities, true);
+    assert.deepEqual(getAuthCapabilities(4).parse(new ByteReader(encoded)), capabilities);
+    // Without the fields of 2.0 every BMC looks like an old one.
+    const plain = getAuthCapabilities(4).parse(new ByteReader(encodeAuthCapabilities(capabilities, false)));
+    assert.deepEqual([plain.v2, plain.v15], [false, true]);
+  }
   assert.equal(toHex(closeSession(0x01020304).data), '04030201');
 });
 
-test('sequence window: each number once, some order and gaps forgiven', () => {
+test('ipmi 3: sequence window: each number once, some order and gaps forgiven', () => {
   const window = new SequenceWindow();
   assert.deepEqual(
     [0, 1, 1, 3, 2, 2, 35, 4, 3, 100, 36].map((n) => window.accept(n)),
@@ -249,15 +257,16 @@ test('sequence window: each number once, some order and gaps forgiven', () => {
   );
 });
 
-test('sequence window across the wrap of 32 bits', () => {
-  const window = new SequenceWindow();
+test('ipmi 3: sequence window across the wrap of 32 bits', () => {
   let n = 0xfffffff0;
-  // Walk there in allowed steps would take long; a window may also be entered from behind.
+  const window = new SequenceWindow({ from: n });
+  assert.equal(window.accept(n - 1), false, 'what came before the first number is not taken');
   const taken: number[] = [];
   for (let i = 0; i < 40; i++) {
     if (window.accept(n)) taken.push(n);
     n = nextSequence(n);
   }
   assert.equal(new Set(taken).size, taken.length);
-  assert.ok(taken.includes(1) && taken.includes(20));
+  assert.equal(taken.length, 40);
+  assert.ok(taken.includes(1) && taken.includes(20) && !taken.includes(0));
 });

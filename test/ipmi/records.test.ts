@@ -323,7 +323,7 @@ function rig(trap: Trap = () => undefined): Rig {
     guid: new Uint8Array(16),
     suites: [],
     faults: {},
-    kgSet: false,
+    capabilities: { v2: true, v15: false, types: [], kgSet: false, perMessageAuth: true },
     log: silentLogger,
     clock,
     model,

@@ -1,6 +1,7 @@
 import type { ByteReader } from '../../wire/reader.ts';
 import { ByteWriter } from '../../wire/writer.ts';
 import { NetFn, THIS_CHANNEL } from '../numbers.ts';
+import { V15_AUTH_NUMBER, type V15Auth } from '../packet-v15.ts';
 import { type Command, NO_DATA, order, query } from './command.ts';
 
 /** Commands of network function App (§20, §22). */
@@ -11,6 +12,8 @@ export const AppCmd = {
   getDeviceGuid: 0x08,
   getSystemGuid: 0x37,
   getChannelAuthCapabilities: 0x38,
+  getSessionChallenge: 0x39,
+  activateSession: 0x3a,
   setSessionPrivilege: 0x3b,
   closeSession: 0x3c,
   getChannelAccess: 0x41,
@@ -100,11 +103,23 @@ export function encodeDeviceId(identity: DeviceIdentity): Uint8Array {
 
 export interface AuthCapabilities {
   channel: number;
-  /** The answer carries the IPMI 2.0 fields and says that RMCP+ is spoken. */
+  /** RMCP+ is spoken. Answers without the IPMI 2.0 fields never say so. */
   v2: boolean;
-  /** Two-key logins: K_g is set on the BMC. Known to lie on some boards. */
+  /** IPMI 1.5 sessions are spoken, with these authentication types. */
+  v15: boolean;
+  types: readonly V15Auth[];
+  /** Two-key logins: K_g is set on the BMC. Known to lie on some boards, as are the user bits. */
   kgSet: boolean;
+  /** Packets after Activate Session are signed too. */
+  perMessageAuth: boolean;
 }
+
+const V2_FIELDS = 0x80;
+const KG_SET = 0x20;
+const NO_PER_MESSAGE_AUTH = 0x10;
+const NAMED_USERS = 0x04;
+const SPEAKS_V2 = 0x02;
+const SPEAKS_V15 = 0x01;
 
 /**
  * Get Channel Authentication Capabilities (§22.13), sent before a session and framed as IPMI 1.5.
@@ -115,30 +130,53 @@ export function getAuthCapabilities(privilege: number, v2 = true): Command<AuthC
     name: 'Get Channel Authentication Capabilities',
     netFn: NetFn.app,
     cmd: AppCmd.getChannelAuthCapabilities,
-    data: Uint8Array.of((v2 ? 0x80 : 0) | THIS_CHANNEL, privilege),
+    data: Uint8Array.of((v2 ? V2_FIELDS : 0) | THIS_CHANNEL, privilege),
     idempotent: true,
     parse(reader) {
       const channel = reader.u8('channel');
-      const types = reader.u8('authentication types');
+      const bits = reader.u8('authentication types');
       const status = reader.u8('authentication status');
-      const extended = (types & 0x80) !== 0 ? reader.u8('extended capabilities') : 0;
-      return { channel, v2: (extended & 0x02) !== 0, kgSet: (status & 0x20) !== 0 };
+      const extended = (bits & V2_FIELDS) !== 0 ? reader.u8('extended capabilities') : SPEAKS_V15;
+      const all = Object.entries(V15_AUTH_NUMBER) as [V15Auth, number][];
+      return {
+        channel,
+        v2: (extended & SPEAKS_V2) !== 0,
+        v15: (extended & SPEAKS_V15) !== 0,
+        types: all.filter(([, n]) => ((bits >> n) & 1) === 1).map(([name]) => name),
+        kgSet: (status & KG_SET) !== 0,
+        perMessageAuth: (status & NO_PER_MESSAGE_AUTH) === 0,
+      };
     },
   };
 }
 
-/** Answer to Get Channel Authentication Capabilities of a BMC that speaks RMCP+ only and has named users. */
-export function encodeAuthCapabilities(channel: number, v2Asked: boolean, kgSet = false): Uint8Array {
-  const nonNullUsers = 0x04;
-  const twoKeys = kgSet ? 0x20 : 0;
+/** Answer to Get Channel Authentication Capabilities of a BMC that has named users. @param v2Asked with the 2.0 fields */
+export function encodeAuthCapabilities(capabilities: AuthCapabilities, v2Asked: boolean): Uint8Array {
+  const { channel, v2, v15, types, kgSet, perMessageAuth } = capabilities;
+  const bits = types.reduce((sum, type) => sum | (1 << V15_AUTH_NUMBER[type]), 0);
   return new ByteWriter(8)
     .u8(channel)
-    .u8(v2Asked ? 0x80 : 0)
-    .u8(nonNullUsers | twoKeys)
-    .u8(v2Asked ? 0x02 : 0)
+    .u8(bits | (v2Asked ? V2_FIELDS : 0))
+    .u8(NAMED_USERS | (kgSet ? KG_SET : 0) | (perMessageAuth ? 0 : NO_PER_MESSAGE_AUTH))
+    .u8(v2Asked ? (v2 ? SPEAKS_V2 : 0) | (v15 ? SPEAKS_V15 : 0) : 0)
     .u24le(0)
     .u8(0)
     .finish();
+}
+
+/** Get Channel Cipher Suites (§22.15): part `index`, 16 bytes each, of the suite records; a shorter one is the last. */
+export function getChannelCipherSuites(index: number): Command<Uint8Array> {
+  return {
+    name: 'Get Channel Cipher Suites',
+    netFn: NetFn.app,
+    cmd: AppCmd.getChannelCipherSuites,
+    data: Uint8Array.of(THIS_CHANNEL, 0, 0x80 | index),
+    idempotent: true,
+    parse(reader) {
+      reader.skip(1, 'channel');
+      return reader.rest();
+    },
+  };
 }
 
 /** Set Session Privilege Level (§22.18). Answers the level now in force. */

@@ -1,14 +1,24 @@
 import { AppCmd, encodeAuthCapabilities, encodeDeviceId } from '../commands/app.ts';
 import { Completion, NetFn, Privilege, THIS_CHANNEL } from '../numbers.ts';
 import { type CipherSuite, encodeSuiteRecords } from '../suites.ts';
-import { type Answer, CHANNEL, DONE, type Family, type Sender, give, ownChannel, refuse } from './handler.ts';
+import {
+  type Answer,
+  CHANNEL,
+  type CommandParts,
+  DONE,
+  type Family,
+  type Sender,
+  give,
+  ownChannel,
+  refuse,
+} from './handler.ts';
 
 const SUITE_BLOCK = 16;
 /** Bits of Get Device ID: sensors, SDR repository, SEL, FRU inventory, chassis (§20.1 byte 7). */
 const SUPPORT = 0x8f;
 
 /** Identity, sessions and channels (§20, §22). */
-export const appFamily: Family = ({ deviceId, guid, kgSet, suites }) => {
+export const appFamily: Family = ({ deviceId, guid, capabilities, suites }) => {
   const netFn = NetFn.app;
   return [
     {
@@ -26,7 +36,7 @@ export const appFamily: Family = ({ deviceId, guid, kgSet, suites }) => {
       netFn,
       cmd: AppCmd.getChannelAuthCapabilities,
       privilege: undefined,
-      run: (data) => authCapabilities(data, kgSet),
+      run: (data) => authCapabilities(data, capabilities),
     },
     { netFn, cmd: AppCmd.getChannelCipherSuites, privilege: undefined, run: (data) => cipherSuites(data, suites) },
     { netFn, cmd: AppCmd.setSessionPrivilege, privilege: Privilege.callback, run: setPrivilege },
@@ -41,11 +51,11 @@ function cipherSuites(data: Uint8Array, suites: readonly CipherSuite[]): Answer 
   return give(Uint8Array.of(ownChannel(channel), ...records.subarray(at, at + SUITE_BLOCK)));
 }
 
-function authCapabilities(data: Uint8Array, kgSet: boolean): Answer {
+function authCapabilities(data: Uint8Array, capabilities: CommandParts['capabilities']): Answer {
   const [channel, privilege] = data;
   if (channel === undefined || privilege === undefined) return refuse(Completion.lengthInvalid);
   if (ownChannel(channel) !== CHANNEL) return refuse(Completion.invalidField);
-  return give(encodeAuthCapabilities(CHANNEL, (channel & 0x80) !== 0, kgSet));
+  return give(encodeAuthCapabilities({ channel: CHANNEL, ...capabilities }, (channel & 0x80) !== 0));
 }
 
 /** §22.18: 0 asks for the present level; 80h: not available to this user, 81h: above the limit of the session. */

@@ -1,7 +1,7 @@
 import type { Logger } from '../../core/log.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Chassis } from '../chassis.ts';
-import type { DeviceIdentity } from '../commands/app.ts';
+import type { AuthCapabilities, DeviceIdentity } from '../commands/app.ts';
 import { Completion, THIS_CHANNEL } from '../numbers.ts';
 import type { ServerFaults } from '../server-faults.ts';
 import type { BmcModel } from '../server-model.ts';
@@ -25,8 +25,8 @@ export interface CommandParts {
   suites: readonly CipherSuite[];
   faults: ServerFaults;
   log: Logger;
-  /** Logins need the key of the BMC as well. */
-  kgSet: boolean;
+  /** What Get Channel Authentication Capabilities says, the channel aside. */
+  capabilities: Omit<AuthCapabilities, 'channel'>;
   clock: Clock;
   model: BmcModel;
 }
