@@ -203,6 +203,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     uuid: randomUUID,
     wake,
     limits: { ...DEFAULT_LIMITS, ...config.limits },
+    listeningSince: clock.now(),
     httpBase: (status) => `http://${status.agent?.serverAddress ?? '127.0.0.1'}:${ports.http}`,
     signal,
   });

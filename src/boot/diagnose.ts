@@ -22,6 +22,11 @@ const PROOF: Readonly<Record<string, BootStage>> = {
   'agent-refused': 'agent',
 };
 
+/** Does the entry prove that the machine itself is at work? */
+export function isBootSign(entry: TimelineEntry): boolean {
+  return PROOF[entry.kind] !== undefined;
+}
+
 /** The furthest stage that was seen since `sinceMs`. */
 export function bootStage(timeline: readonly TimelineEntry[], sinceMs: number): BootStage {
   let furthest = 0;

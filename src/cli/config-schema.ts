@@ -56,7 +56,11 @@ export const configSchema = z.strictObject({
     .regex(/^[^\n\r]*$/, 'must be one line')
     .optional(),
   timeouts: z
-    .strictObject({ agentBoot: seconds(1, 86_400).optional(), agentLost: seconds(1, 86_400).optional() })
+    .strictObject({
+      agentBoot: seconds(1, 86_400).optional(),
+      missedBoot: seconds(1, 86_400).optional(),
+      agentLost: seconds(1, 86_400).optional(),
+    })
     .optional(),
   hosts: z
     .strictObject({

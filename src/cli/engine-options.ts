@@ -37,6 +37,7 @@ export interface EngineOptions {
   mediaAddress?: string;
   ramdiskAddress?: string;
   agentBootTimeout: number;
+  missedBootTimeout: number;
   agentLostTimeout: number;
   logLevel: LogLevel;
   yes?: boolean;
@@ -97,6 +98,14 @@ export function addEngineOptions(command: Command): Command {
         .argParser(seconds),
     )
     .addOption(
+      new Option(
+        '--missed-boot-timeout <s>',
+        'after a restart: silence since power on after which an unknown machine is booted again; its self test is shorter',
+      )
+        .default(240)
+        .argParser(seconds),
+    )
+    .addOption(
       new Option('--agent-lost-timeout <s>', 'silence after which an agent is lost').default(90).argParser(seconds),
     )
     .addOption(new Option('--log-level <level>').choices(['debug', 'info', 'warn', 'error']).default('info'))
@@ -130,7 +139,11 @@ export function engineConfig(o: EngineOptions): EngineConfig {
     kernelArguments: o.kernelArguments,
     mediaAddress: o.mediaAddress,
     ramdiskAddress: o.ramdiskAddress,
-    limits: { agentBootMs: o.agentBootTimeout * 1000, agentLostMs: o.agentLostTimeout * 1000 },
+    limits: {
+      agentBootMs: o.agentBootTimeout * 1000,
+      missedBootMs: o.missedBootTimeout * 1000,
+      agentLostMs: o.agentLostTimeout * 1000,
+    },
     hosts: o.hosts ?? {},
   };
 }

@@ -40,6 +40,7 @@ function optionsOf(file: ConfigFile, dir: string): Partial<Record<keyof EngineOp
     mediaAddress: file.mediaAddress,
     ramdiskAddress: file.ramdiskAddress,
     agentBootTimeout: timeouts?.agentBoot,
+    missedBootTimeout: timeouts?.missedBoot,
     agentLostTimeout: timeouts?.agentLost,
     logLevel: file.logLevel,
     hosts: given(file.hosts ?? {}),

@@ -56,6 +56,13 @@ export interface MediaSource {
 export interface Limits {
   /** From power on to the agent's registration. Large servers take minutes to get through their self test. */
   agentBootMs: number;
+  /**
+   * After a restart of the engine: a machine of which nothing is known, and that is silent for so long after its power on,
+   * has asked for its boot while nobody listened. Large servers need up to ten minutes for their self test.
+   */
+  missedBootMs: number;
+  /** Firmware repeats an unanswered request for so long (PXE 2.1: 4, 8, 16 and 32 s). */
+  bootRetriesMs: number;
   /** Boots into the ramdisk that one operation may use. */
   boots: number;
   /** An agent not heard for this long is looked at: is the machine still on? */
@@ -82,6 +89,8 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   agentBootMs: 900_000,
+  missedBootMs: 240_000,
+  bootRetriesMs: 60_000,
   boots: 3,
   agentSuspectMs: 15_000,
   agentLostMs: 90_000,
@@ -113,6 +122,8 @@ export interface ProvisionerDoors {
   uuid: () => string;
   wake: HostWakeup;
   limits: Limits;
+  /** Since when this engine listens for machines, wall time in ms. */
+  listeningSince: number;
   /** `http://10.77.0.1:8080`, as this host reaches the server. */
   httpBase: (status: HostProgressStatus) => string;
   /** Aborts when the engine stops. */

@@ -4,6 +4,7 @@ import { diagnoseBoot } from '../boot/diagnose.ts';
 import { kubeTime } from '../core/clock.ts';
 import { errorText, unreachable } from '../core/errors.ts';
 import { Machine } from './machine.ts';
+import { missedBoot } from './missed-boot.ts';
 import type { Run, StepResult } from './run.ts';
 
 /** How often a machine that is silent for long is asked whether it is still powered on. */
@@ -181,6 +182,13 @@ async function awaitAgent(run: Run, machine: Machine, since: number): Promise<Ad
   if (elapsed > run.doors.limits.agentBootMs) {
     const why = diagnoseBoot(run.status, bootMacOf(run.host), run.now);
     run.see('host', 'ramdisk-boot-timeout', `no agent after ${Math.round(elapsed / 1000)} s: ${why}`);
+    return startBoot(run);
+  }
+  const { timeline = [] } = run.status;
+  const { limits, listeningSince } = run.doors;
+  if (missedBoot({ timeline, poweredOn: since, listening: listeningSince, now: run.now }, limits)) {
+    const silent = `nothing heard since the engine is back, ${Math.round(elapsed / 1000)} s after power on`;
+    run.see('host', 'ramdisk-boot-missed', `${silent}: the machine has asked while nobody listened`);
     return startBoot(run);
   }
   if (elapsed > POWER_CHECK_AFTER_MS && (await machine.powerState()) === 'off') {

@@ -161,6 +161,23 @@ describe('provisioner: machines', () => {
     assert.equal((await inspect())?.kind, 'done');
   });
 
+  it('boots a machine again that asked while the engine was down, long before its agent is overdue', async () => {
+    Object.assign(world.limits, { agentBootMs: 60_000, missedBootMs: 2500, bootRetriesMs: 300 });
+    world.machine.deaf = true;
+    await engine.until((p, c) => p.inspect(c, { restart: false, force: false }), {
+      each: () => engine.book.status(KEY).ramdiskBoot?.step === 'wait-agent',
+    });
+    await engine.kill();
+    // Its firmware asks now, hears nothing, and stops. Stamps are whole seconds: the new engine starts in a later one.
+    await new Promise((resolve) => setTimeout(resolve, 2100));
+    engine = await Engine.start(world);
+    world.machine.deaf = false;
+    assert.equal((await inspect())?.kind, 'done');
+    assert.equal(engine.book.status(KEY).attempt, 2);
+    assert.deepEqual(world.machine.writes, ['boot pxe once', 'on', 'off', 'boot pxe once', 'on']);
+    assert.ok(kinds().includes('ramdisk-boot-missed'), kinds().join());
+  });
+
   it('refuses hints that no disk matches, with every disk’s reason, and writes nothing', async () => {
     const outcome = await provision({ rootDeviceHints: { serialNumber: 'NONE' } });
     assert.equal(outcome?.kind, 'failed');

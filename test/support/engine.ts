@@ -210,6 +210,7 @@ export class Engine {
       uuid: randomUUID,
       wake,
       limits: world.limits,
+      listeningSince: clock.now(),
       httpBase: () => `http://127.0.0.1:${world.ports.http}`,
       signal: stop.signal,
     });
