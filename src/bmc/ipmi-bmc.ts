@@ -21,9 +21,10 @@ import { asBmcError } from './ipmi-errors.ts';
 import { IpmiEventLog } from './ipmi-event-log.ts';
 import { IpmiFru } from './ipmi-fru.ts';
 import { IpmiManagement } from './ipmi-management.ts';
-import { IpmiPower, type PowerTiming } from './ipmi-power.ts';
+import { IpmiPower } from './ipmi-power.ts';
 import { IpmiSensors } from './ipmi-sensors.ts';
 import { type IpmiQuirks, manufacturerName, quirksOf } from './quirks.ts';
+import type { PowerTiming } from './reach-power.ts';
 
 export interface IpmiBmcOptions {
   /** For messages, without credentials. */

@@ -5,7 +5,7 @@ import { type BmcAddress, parseBmcAddress } from './address.ts';
 import type { Bmc } from './bmc.ts';
 import { bmcErrors } from './errors.ts';
 import { IpmiBmc } from './ipmi-bmc.ts';
-import type { PowerTiming } from './ipmi-power.ts';
+import type { PowerTiming } from './reach-power.ts';
 
 export interface BmcCredentials {
   username: string;

@@ -19,16 +19,15 @@ export function refusalIn(status: number, body: JsonObject | undefined, bytes: U
     ...objectsAt(body, 'error', EXTENDED),
     ...annotated.slice(0, MAX_MESSAGES).flatMap((key) => objectsAt(body, key)),
   ].slice(0, MAX_MESSAGES);
-  const outer = extended.length === 0 ? [objectAt(body, 'error') ?? body] : [];
-  const messageIds = [
-    ...extended.map((e) => textAt(e, 'MessageId') ?? textAt(e, 'MessageID')),
-    ...outer.map((e) => textAt(e, 'code')),
-  ];
-  const texts = [
-    ...extended.map((e) => textAt(e, 'Message') ?? textAt(e, 'Resolution')),
-    ...outer.map((e) => textAt(e, 'message') ?? textAt(e, 'Message')),
-  ];
-  return { status, messageIds: kept(messageIds).map(unversioned), texts: kept(texts) };
+  const outer = objectAt(body, 'error') ?? body;
+  // What stands around the list is general ("see below"), but all there is where the list says nothing (sushy-tools).
+  const ids = kept(extended.map((e) => textAt(e, 'MessageId') ?? textAt(e, 'MessageID')));
+  const texts = kept(extended.map((e) => textAt(e, 'Message') ?? textAt(e, 'Resolution')));
+  return {
+    status,
+    messageIds: (ids.length > 0 ? ids : kept([textAt(outer, 'code')])).map(unversioned),
+    texts: texts.length > 0 ? texts : kept([textAt(outer, 'message') ?? textAt(outer, 'Message')]),
+  };
 }
 
 function kept(texts: readonly (string | undefined)[]): string[] {

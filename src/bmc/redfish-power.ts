@@ -1,0 +1,108 @@
+import { type Clock, sleep } from '../core/clock.ts';
+import { unreachable } from '../core/errors.ts';
+import { redfishErrors } from '../redfish/errors.ts';
+import { ResetAction, type ResetAnswer, type SystemPower, powerOf } from '../redfish/power.ts';
+import type { ServiceDoors } from '../redfish/service-doors.ts';
+import type { PowerAction, PowerState } from './bmc.ts';
+import { DEFAULT_POWER_TIMING, type PowerTiming, type Told, reachPower } from './reach-power.ts';
+
+/** Verified power control over ComputerSystem.Reset. */
+export class RedfishPower {
+  readonly #doors: ServiceDoors & { address: string };
+  readonly #timing: PowerTiming;
+  readonly #reset: ResetAction;
+
+  constructor(doors: ServiceDoors & { address: string }, timing: PowerTiming = DEFAULT_POWER_TIMING) {
+    this.#doors = doors;
+    this.#timing = timing;
+    this.#reset = new ResetAction(doors);
+  }
+
+  /** A machine on its way counts as there, as in Ironic; whoever needs it there waits with `set`. */
+  async state(signal: AbortSignal): Promise<PowerState> {
+    const state = await this.#look(signal);
+    return state === 'on' || state === 'powering-on' ? 'on' : 'off';
+  }
+
+  async set(action: PowerAction, signal: AbortSignal): Promise<void> {
+    switch (action) {
+      case 'on':
+      case 'off':
+        return await this.#reach(action, signal);
+      case 'soft-off':
+        if ((await this.state(signal)) === 'on') await this.#order('soft-off', signal);
+        return;
+      case 'cycle':
+        // Off and on, each confirmed: a restart keeps old boot settings on some.
+        await this.#reach('off', signal);
+        return await this.#reach('on', signal);
+      case 'reset':
+        return await this.#restart(signal);
+      default:
+        return unreachable(action);
+    }
+  }
+
+  /** A machine that is off has nothing to reset; one whose BMC offers no restart is switched off and on. */
+  async #restart(signal: AbortSignal): Promise<void> {
+    const system = await this.#doors.system(signal);
+    if (powerOf(system) === 'on') {
+      if ((await this.#reset.offers('reset', system, signal)) === false) await this.#reach('off', signal);
+      else await this.#order('reset', signal);
+    }
+    await this.#reach('on', signal);
+  }
+
+  /** What the power state cannot prove: here the answer of the BMC counts. */
+  async #order(wish: 'soft-off' | 'reset', signal: AbortSignal): Promise<void> {
+    const answer = await this.#reset.send(wish, await this.#doors.system(signal), signal);
+    if (answer.kind === 'taken') return;
+    // It may have been done all the same: a machine that is off by now needs no asking.
+    if (wish === 'soft-off' && (await this.#look(signal)) !== 'on') return;
+    throw redfishErrors.make('REDFISH_REFUSED', `${this.#doors.address}: ${wish}: ${answer.why}`);
+  }
+
+  async #reach(wanted: PowerState, signal: AbortSignal): Promise<void> {
+    const { clock, address } = this.#doors;
+    const look = async (s: AbortSignal) => settled(await this.#look(s));
+    const command = async (w: PowerState, round: number, s: AbortSignal) =>
+      told(await this.#reset.send(w, await this.#doors.system(s), s, round));
+    await reachPower({ clock, address, look, command }, this.#timing, wanted, signal);
+  }
+
+  async #look(signal: AbortSignal): Promise<SystemPower> {
+    return await knownPower(this.#doors, this.#doors.clock, signal);
+  }
+}
+
+/** BMCs that start say null for a moment. */
+const UNKNOWN_TRIES = 5;
+const UNKNOWN_MS = 2000;
+
+async function knownPower(doors: ServiceDoors, clock: Clock, signal: AbortSignal): Promise<SystemPower> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return powerOf(await doors.system(signal));
+    } catch (error) {
+      if (!redfishErrors.is(error, 'REDFISH_MALFORMED') || attempt >= UNKNOWN_TRIES) throw error;
+      await sleep(clock, UNKNOWN_MS, signal);
+    }
+  }
+}
+
+function settled(state: SystemPower): PowerState | 'changing' {
+  return state === 'on' || state === 'off' ? state : 'changing';
+}
+
+function told(answer: ResetAnswer): Told {
+  switch (answer.kind) {
+    case 'taken':
+      return { again: 'later' };
+    case 'unclear':
+      return { again: 'soon', why: answer.why };
+    case 'refused':
+      return { again: 'never', why: answer.why };
+    default:
+      return unreachable(answer);
+  }
+}
