@@ -1,6 +1,8 @@
 /** The engine behind both compositions: everything between the store and the machines. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bmcAnnotations } from './api/annotations.ts';
 import type { ObjectKey } from './api/meta.ts';
 import { keyOf, keyText } from './api/meta.ts';
 import { parseBmcAddress } from './bmc/address.ts';
@@ -16,6 +18,7 @@ import { Timeline } from './boot/timeline.ts';
 import { AgentTokens } from './boot/tokens.ts';
 import { UrlSigner } from './boot/url-signing.ts';
 import type { Clock } from './core/clock.ts';
+import { errorText } from './core/errors.ts';
 import type { Logger } from './core/log.ts';
 import type { Metrics } from './core/metrics.ts';
 import { DHCP_DEFAULTS, type DhcpInterface, subnetText } from './dhcp/config.ts';
@@ -46,6 +49,7 @@ import { type MediaAddresses, mediaBases } from './server/media-bases.ts';
 import { MediaFetch } from './server/media-fetch.ts';
 import { loaderSource, tftpObserver } from './server/tftp-files.ts';
 import type { ServingCert } from './server/tls.ts';
+import { parseCa } from './redfish/trust.ts';
 import type { Store } from './store/store.ts';
 import { startTftpServer } from './tftp/server.ts';
 import { type Ipv4, formatIpv4 } from './wire/ipv4.ts';
@@ -65,6 +69,8 @@ export interface EngineConfig {
   ipxeDir: string;
   /** Arguments for the ramdisk's kernel, after those it needs. */
   kernelArguments: string;
+  /** PEM file with CAs that BMCs may be signed by, beside those of the system. */
+  bmcCaFile?: string;
   /** Where BMCs fetch ISOs and ramdisks booted from them find us, when it is not what routes and interfaces say. */
   mediaAddress?: string | undefined;
   ramdiskAddress?: string | undefined;
@@ -153,7 +159,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     localFiles: doors.localImages,
   });
   stack.defer(() => images.close());
-  const pool = new BmcPool({ clock, random, log });
+  const pool = new BmcPool({ clock, random, log, ...(await bmcCas(config)) });
   stack.defer(() => pool.close());
   const logs = new AgentLogs(join(config.dataDir, 'logs'));
   const agent = await startAgentApi(
@@ -309,6 +315,19 @@ function bootPolicy(parts: MachineSide, httpPort: number, clock: Clock): BootPol
   };
 }
 
+/** @throws SERVER_CONFIG */
+async function bmcCas({ bmcCaFile }: EngineConfig): Promise<{ ca?: string }> {
+  if (bmcCaFile === undefined) return {};
+  try {
+    const ca = await readFile(bmcCaFile, 'utf8');
+    parseCa(ca, bmcCaFile);
+    return { ca };
+  } catch (error) {
+    const text = `the CA file of BMCs ${bmcCaFile} cannot be used: ${errorText(error)}`;
+    throw serverErrors.make('SERVER_CONFIG', text, { cause: error });
+  }
+}
+
 /** BMCs by host. Credentials are told apart by digest, so that a changed password opens a new session. */
 function pooledBmcs(pool: BmcPool): BmcSource {
   const addresses = new Map<string, string>();
@@ -323,7 +342,8 @@ function pooledBmcs(pool: BmcPool): BmcSource {
       const { address = '', disableCertificateVerification = false } = host.spec.bmc ?? {};
       addresses.set(name, address);
       const credentialsVersion = createHash('sha256').update(JSON.stringify(credentials)).digest('hex');
-      return pool.get({ address, credentials, credentialsVersion, disableCertificateVerification });
+      const ofHost = bmcAnnotations(host);
+      return pool.get({ address, credentials, credentialsVersion, disableCertificateVerification, ...ofHost });
     },
     async release(key) {
       const address = addresses.get(keyText(key));

@@ -9,6 +9,10 @@ export const INSPECT_ANNOTATION = 'inspect.metal3.io';
 export const HARDWARE_DETAILS_ANNOTATION = 'inspect.metal3.io/hardwaredetails';
 /** Ours: the suffixed reboot annotations a host without power off was already rebooted for, comma separated. */
 export const REBOOTED_FOR_ANNOTATION = 'ingot.dev/rebooted-for';
+/** Ours: the one certificate that a BMC may show, `sha256:…`. */
+export const BMC_FINGERPRINT_ANNOTATION = 'ingot.dev/bmc-fingerprint';
+/** Ours: departures of a BMC from its protocol, comma separated; one with `-` before it is not to be assumed. */
+export const BMC_QUIRKS_ANNOTATION = 'ingot.dev/bmc-quirks';
 
 export const HOST_FINALIZER = 'baremetalhost.metal3.io';
 export const SECRET_FINALIZER = 'baremetalhost.metal3.io/secret';
@@ -19,6 +23,17 @@ export const ENVIRONMENT_VALUE = 'baremetal';
 
 export function annotation(host: BareMetalHost, key: string): string | undefined {
   return host.metadata.annotations?.[key];
+}
+
+/** What annotations say about the BMC of a host. */
+export function bmcAnnotations(host: BareMetalHost): { fingerprint?: string; quirks?: string[] } {
+  const fingerprint = annotation(host, BMC_FINGERPRINT_ANNOTATION)?.trim() ?? '';
+  const names = annotation(host, BMC_QUIRKS_ANNOTATION) ?? '';
+  const quirks = names
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  return { ...(fingerprint === '' ? {} : { fingerprint }), ...(quirks.length === 0 ? {} : { quirks }) };
 }
 
 /** Present with any value, even empty: nothing at all is done with the host. */

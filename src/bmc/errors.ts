@@ -4,22 +4,17 @@ export const bmcErrors = defineErrors({
   BMC_ADDRESS_INVALID: {
     blame: 'user',
     retry: false,
-    hint: 'write spec.bmc.address like ipmi://192.0.2.10 or ipmi://192.0.2.10:6230',
+    hint: 'write spec.bmc.address like ipmi://192.0.2.10 or redfish://192.0.2.10/redfish/v1/Systems/1',
   },
   BMC_SCHEME_UNKNOWN: {
     blame: 'user',
     retry: false,
-    hint: 'use ipmi://HOST[:PORT] in spec.bmc.address',
+    hint: 'use ipmi://HOST[:PORT] or redfish://HOST[:PORT][/redfish/v1/Systems/ID] in spec.bmc.address',
   },
   BMC_SCHEME_REMOVED: {
     blame: 'user',
     retry: false,
     hint: 'Metal3 has dropped this driver; use ipmi:// or the Redfish address of the machine in spec.bmc.address',
-  },
-  BMC_REDFISH_UNSUPPORTED: {
-    blame: 'ingot',
-    retry: false,
-    hint: 'this release drives machines by IPMI only: put ipmi://HOST into spec.bmc.address',
   },
   BMC_UNSUPPORTED: {
     blame: 'peer',
@@ -35,20 +30,42 @@ export const bmcErrors = defineErrors({
   BMC_UNREACHABLE: {
     blame: 'network',
     retry: true,
-    hint: 'check power and network of the BMC, its address, and that IPMI over LAN is enabled on UDP port 623',
+    hint: 'check power and network of the BMC, its address, and that it lets IPMI over LAN or Redfish in',
   },
   BMC_AUTH_FAILED: {
     blame: 'user',
     retry: false,
-    hint: 'check username and password in the Secret, and that the user may use IPMI over LAN as administrator',
+    hint: 'check username and password in the Secret, and that the user may administrate by this protocol',
+  },
+  BMC_TLS_UNTRUSTED: {
+    blame: 'user',
+    retry: false,
+    hint:
+      'compare the fingerprint with the BMC’s own page, then pin it (annotation ingot.dev/bmc-fingerprint), or trust ' +
+      'its CA (key ca.crt in the credentials Secret, or --bmc-ca), or set spec.bmc.disableCertificateVerification',
+  },
+  BMC_TLS_SETTINGS: {
+    blame: 'user',
+    retry: false,
+    hint: 'correct ca.crt in the credentials Secret, --bmc-ca or the annotation ingot.dev/bmc-fingerprint',
+  },
+  BMC_SYSTEM_NOT_FOUND: {
+    blame: 'user',
+    retry: false,
+    hint: 'put the path of a system that the BMC has into spec.bmc.address: redfish://HOST/redfish/v1/Systems/ID',
+  },
+  BMC_SYSTEM_AMBIGUOUS: {
+    blame: 'user',
+    retry: false,
+    hint: 'put the path of one of them into spec.bmc.address: redfish://HOST/redfish/v1/Systems/ID',
   },
   BMC_INCOMPATIBLE: {
     blame: 'peer',
     retry: false,
-    hint: 'the BMC must speak IPMI 2.0 with cipher suite 17 or 3; see its settings or update its firmware',
+    hint: 'the BMC must speak IPMI 2.0 with cipher suite 17 or 3, or Redfish; see its settings or update its firmware',
   },
   BMC_BUSY: { blame: 'peer', retry: true, hint: 'the BMC is busy or has no free session; it is asked again later' },
-  BMC_COMMAND_REFUSED: { blame: 'peer', retry: true, hint: 'see the completion code that the BMC gave' },
+  BMC_COMMAND_REFUSED: { blame: 'peer', retry: true, hint: 'see what the BMC answered' },
   BMC_POWER_NOT_REACHED: {
     blame: 'machine',
     retry: true,

@@ -17,7 +17,7 @@ import { ipmiErrors } from '../ipmi/errors.ts';
 import type { Bmc, BmcInfo, BootOverride, PowerAction, PowerState } from './bmc.ts';
 import { compareBoot, flagsOf, overrideOf } from './boot-compare.ts';
 import { bmcErrors } from './errors.ts';
-import { asBmcError } from './ipmi-errors.ts';
+import { asBmcError } from './protocol-errors.ts';
 import { IpmiEventLog } from './ipmi-event-log.ts';
 import { IpmiFru } from './ipmi-fru.ts';
 import { IpmiManagement } from './ipmi-management.ts';

@@ -4,16 +4,23 @@ import { DEFAULT_SUITES } from '../ipmi/suites.ts';
 import { type BmcAddress, parseBmcAddress } from './address.ts';
 import type { Bmc } from './bmc.ts';
 import { bmcErrors } from './errors.ts';
+import { openRedfish } from './open-redfish.ts';
+import type { RedfishTiming } from '../redfish/client.ts';
 import { IpmiBmc } from './ipmi-bmc.ts';
 import type { PowerTiming } from './reach-power.ts';
 
 export interface BmcCredentials {
   username: string;
   password: string;
+  /** PEM certificates of CAs that sign this BMC's certificate: key `ca.crt` of the Secret. */
+  ca?: string;
 }
 
 /** Clock, random numbers, log and, in tests, the UDP socket. */
-export type BmcDoors = IpmiDoors;
+export interface BmcDoors extends IpmiDoors {
+  /** PEM certificates of CAs that sign the certificates of any BMC (`--bmc-ca`). */
+  ca?: string;
+}
 
 export interface OpenBmcOptions {
   /** `spec.bmc.address` */
@@ -21,25 +28,25 @@ export interface OpenBmcOptions {
   credentials: BmcCredentials;
   /** `spec.bmc.disableCertificateVerification`; of no matter to IPMI. */
   disableCertificateVerification: boolean;
+  /** The only certificate of a Redfish BMC to believe: annotation `ingot.dev/bmc-fingerprint`. */
+  fingerprint?: string;
+  /** Names of departures from the protocol to add, or with `-` before them to leave out: `ingot.dev/bmc-quirks`. */
+  quirks?: readonly string[];
   doors: BmcDoors;
   /** Cipher suite that worked last time (`BmcInfo.cipherSuite`): tried first. */
   preferredSuite?: number;
   timing?: Partial<IpmiTiming>;
+  redfishTiming?: Partial<RedfishTiming>;
   powerTiming?: PowerTiming;
 }
 
 /**
  * The BMC at an address. Nothing is sent yet: `verify` does, and every other call.
- * @throws BMC_ADDRESS_INVALID, BMC_SCHEME_UNKNOWN, BMC_SCHEME_REMOVED, BMC_REDFISH_UNSUPPORTED, BMC_AUTH_FAILED
+ * @throws BMC_ADDRESS_INVALID, BMC_SCHEME_UNKNOWN, BMC_SCHEME_REMOVED, BMC_TLS_SETTINGS, BMC_AUTH_FAILED
  */
 export function openBmc(options: OpenBmcOptions): Bmc {
   const address = parseBmcAddress(options.address);
-  if (address.driver === 'redfish') {
-    throw bmcErrors.make(
-      'BMC_REDFISH_UNSUPPORTED',
-      `spec.bmc.address ${address.text}: this release does not speak Redfish yet, only IPMI (ipmi://HOST)`,
-    );
-  }
+  if (address.driver === 'redfish') return openRedfish(address, options);
   const { username, password } = options.credentials;
   if (Buffer.byteLength(username) > MAX_IPMI_NAME) {
     throw bmcErrors.make(

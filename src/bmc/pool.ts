@@ -8,6 +8,9 @@ export interface BmcRequest {
   /** Changes whenever the credentials do, e.g. uid and resourceVersion of the Secret. */
   credentialsVersion: string;
   disableCertificateVerification: boolean;
+  /** See `OpenBmcOptions`. */
+  fingerprint?: string;
+  quirks?: readonly string[];
 }
 
 interface Entry {
@@ -39,7 +42,8 @@ export class BmcPool {
    * @throws what `openBmc` throws
    */
   get(request: BmcRequest): Bmc {
-    const key = JSON.stringify([request.credentialsVersion, request.disableCertificateVerification]);
+    const { credentialsVersion, disableCertificateVerification, fingerprint, quirks } = request;
+    const key = JSON.stringify([credentialsVersion, disableCertificateVerification, fingerprint, quirks]);
     const known = this.#entries.get(request.address);
     if (known?.key === key) return known.bmc;
     const bmc = this.#open(request);

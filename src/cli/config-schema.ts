@@ -50,6 +50,7 @@ export const configSchema = z.strictObject({
   data: name.optional(),
   ramdisk: name.optional(),
   ipxe: name.optional(),
+  bmcCa: name.optional(),
   kernelArguments: z
     .string()
     .max(1000)

@@ -34,6 +34,7 @@ export interface EngineOptions {
   ramdisk?: string;
   ipxe: string;
   kernelArguments: string;
+  bmcCa?: string;
   mediaAddress?: string;
   ramdiskAddress?: string;
   agentBootTimeout: number;
@@ -92,6 +93,7 @@ export function addEngineOptions(command: Command): Command {
         'where machines booted from an ISO find us (default: our address on --interface, else as BMCs do)',
       ).argParser(addressText),
     )
+    .option('--bmc-ca <file>', 'PEM file with CAs to trust in certificates of Redfish BMCs, beside the system’s')
     .addOption(
       new Option('--agent-boot-timeout <s>', 'from power on to the agent’s registration')
         .default(900)
@@ -137,6 +139,7 @@ export function engineConfig(o: EngineOptions): EngineConfig {
     ramdiskDir: resolve(o.ramdisk ?? (existsSync(BUILT_RAMDISK) ? BUILT_RAMDISK : INSTALLED_RAMDISK)),
     ipxeDir: resolve(o.ipxe),
     kernelArguments: o.kernelArguments,
+    ...(o.bmcCa === undefined ? {} : { bmcCaFile: resolve(o.bmcCa) }),
     mediaAddress: o.mediaAddress,
     ramdiskAddress: o.ramdiskAddress,
     limits: {

@@ -32,6 +32,7 @@ function optionsOf(file: ConfigFile, dir: string): Partial<Record<keyof EngineOp
     data: at(file.data),
     ramdisk: at(file.ramdisk),
     ipxe: at(file.ipxe),
+    bmcCa: at(file.bmcCa),
     interface: file.interfaces,
     httpPort: ports?.http,
     agentPort: ports?.agent,

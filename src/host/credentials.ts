@@ -19,22 +19,31 @@ export function credentialsName(host: BareMetalHost): string {
 }
 
 /**
- * User name and password, trimmed (metal3-compat §3.5).
+ * User name and password, trimmed (metal3-compat §3.5), and our own `ca.crt`: the CAs of this BMC.
  * @throws HOST_CREDENTIALS_INVALID naming the key, never its value
  */
 export function readCredentials(secret: Secret): BmcCredentials {
-  return { username: field(secret, 'username'), password: field(secret, 'password') };
+  const ca = text(secret, 'ca.crt');
+  return {
+    username: field(secret, 'username'),
+    password: field(secret, 'password'),
+    ...(ca === '' ? {} : { ca }),
+  };
 }
 
 function field(secret: Secret, key: string): string {
-  const text = Buffer.from(secret.data?.[key] ?? '', 'base64')
-    .toString('utf8')
-    .trim();
-  if (text !== '') return text;
+  const found = text(secret, key);
+  if (found !== '') return found;
   throw hostErrors.make(
     'HOST_CREDENTIALS_INVALID',
     `Secret ${secret.metadata.name} has no ${key} (spec.bmc.credentialsName)`,
   );
+}
+
+function text(secret: Secret, key: string): string {
+  return Buffer.from(secret.data?.[key] ?? '', 'base64')
+    .toString('utf8')
+    .trim();
 }
 
 /** Identifies what was tried: change one letter of the Secret and it is another version. */

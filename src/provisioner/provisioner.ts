@@ -44,6 +44,8 @@ export interface HostContext {
 export interface BmcCredentials {
   username: string;
   password: string;
+  /** PEM certificates of CAs that sign this BMC's certificate. */
+  ca?: string;
 }
 
 export interface Registered {

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { bmcAnnotations } from '../../api/annotations.ts';
 import type { Bmc } from '../../bmc/bmc.ts';
 import type { BmcCapabilities } from '../../bmc/capabilities.ts';
 import { bmcErrors } from '../../bmc/errors.ts';
@@ -68,11 +69,12 @@ export async function withBmc<T>(
   log: Logger,
   work: (bmc: Bmc, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { address, username, password, disableCertificateVerification } = await resolveTarget(text, options);
+  const target = await resolveTarget(text, options);
   const bmc = openBmc({
-    address,
-    credentials: { username, password },
-    disableCertificateVerification,
+    address: target.address,
+    credentials: target,
+    disableCertificateVerification: target.disableCertificateVerification,
+    ...(target.host === undefined ? {} : bmcAnnotations(target.host)),
     doors: { clock: systemClock, random: Math.random, log },
   });
   const interrupted = new AbortController();

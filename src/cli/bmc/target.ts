@@ -25,6 +25,8 @@ export interface BmcTarget {
   address: string;
   username: string;
   password: string;
+  /** Of the Secret of a host. */
+  ca?: string;
   disableCertificateVerification: boolean;
   /** The host object, when the target is one: its annotations count too. */
   host?: BareMetalHost;

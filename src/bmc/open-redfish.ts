@@ -1,0 +1,43 @@
+import { parseCa, parseFingerprint } from '../redfish/trust.ts';
+import type { BmcAddress } from './address.ts';
+import type { Bmc } from './bmc.ts';
+import type { OpenBmcOptions } from './open.ts';
+import { asBmcError } from './protocol-errors.ts';
+import { redfishBmc } from './redfish-bmc.ts';
+
+/**
+ * A BMC of the Redfish family of schemes.
+ * @throws BMC_TLS_SETTINGS
+ */
+export function openRedfish(address: BmcAddress, options: OpenBmcOptions): Bmc {
+  const { credentials, doors, disableCertificateVerification, fingerprint, quirks, redfishTiming, powerTiming } =
+    options;
+  try {
+    const ca = [
+      ...(doors.ca === undefined ? [] : parseCa(doors.ca, 'the CA bundle of all BMCs')),
+      ...(credentials.ca === undefined ? [] : parseCa(credentials.ca, 'key ca.crt of the credentials Secret')),
+    ].join('\n');
+    return redfishBmc({
+      path: address.path,
+      target: {
+        address: address.text,
+        transport: address.transport ?? 'https',
+        host: address.host,
+        port: address.port,
+        username: credentials.username,
+        password: credentials.password,
+        trust: {
+          verify: !disableCertificateVerification,
+          ...(fingerprint === undefined ? {} : { fingerprint: parseFingerprint(fingerprint) }),
+          ...(ca === '' ? {} : { ca }),
+        },
+      },
+      quirks: quirks ?? [],
+      doors,
+      ...(redfishTiming === undefined ? {} : { timing: redfishTiming }),
+      ...(powerTiming === undefined ? {} : { powerTiming }),
+    });
+  } catch (error) {
+    throw asBmcError(error, address.text);
+  }
+}

@@ -1,0 +1,156 @@
+import type { Clock } from '../core/clock.ts';
+import { deadlineErrors } from '../core/deadline.ts';
+import type { Logger } from '../core/log.ts';
+import { SystemBoot } from '../redfish/boot.ts';
+import type { Resource } from '../redfish/calls.ts';
+import { RedfishClient, type RedfishTarget, type RedfishTiming } from '../redfish/client.ts';
+import { redfishErrors } from '../redfish/errors.ts';
+import { textAt } from '../redfish/json.ts';
+import { type Personality, personalityOf } from '../redfish/quirks.ts';
+import { managerOf } from '../redfish/service-doors.ts';
+import { findSystem } from '../redfish/systems.ts';
+import type { Bmc, BmcInfo, BootOverride, PowerAction, PowerState } from './bmc.ts';
+import { type BmcCode, asBmcError } from './protocol-errors.ts';
+import type { PowerTiming } from './reach-power.ts';
+import { redfishCapabilities } from './redfish-capabilities.ts';
+import { RedfishPower } from './redfish-power.ts';
+
+export interface RedfishBmcOptions {
+  /** Where the BMC is and who we are to it. */
+  target: RedfishTarget;
+  /** Of the address: the System, or empty for the only one. */
+  path: string;
+  /** Names to add, or with `-` before them to leave out. */
+  quirks: readonly string[];
+  doors: { clock: Clock; log: Logger };
+  timing?: Partial<RedfishTiming>;
+  powerTiming?: PowerTiming;
+}
+
+const ROOT = '/redfish/v1/';
+
+/** A machine behind a Redfish service, with all that it can do. */
+export function redfishBmc(options: RedfishBmcOptions): Bmc {
+  const core = new RedfishBmc(options);
+  return Object.assign(
+    core,
+    redfishCapabilities(core.services, (action, code) => core.guard(action, code)),
+  );
+}
+
+/** Power and boot of a machine behind a Redfish service. */
+class RedfishBmc implements Bmc {
+  readonly address: string;
+  /** What its further services work with. */
+  readonly services;
+  readonly #client: RedfishClient;
+  readonly #path: string;
+  readonly #changes: readonly string[];
+  readonly #log: Logger;
+  readonly #power: RedfishPower;
+  readonly #boot: SystemBoot;
+  /** Path of the System, once found: a name in the address may stand for it. */
+  #found: string | undefined;
+  #personality: Personality | undefined;
+
+  constructor({ target, path, quirks, doors, timing, powerTiming }: RedfishBmcOptions) {
+    const { address } = target;
+    const log = doors.log.child({ bmc: address });
+    this.address = address;
+    this.#path = path;
+    this.#changes = quirks;
+    this.#log = log;
+    this.#client = new RedfishClient(target, { clock: doors.clock, log }, timing);
+    this.services = {
+      calls: this.#client,
+      system: (signal: AbortSignal) => this.#system(signal),
+      personality: (signal: AbortSignal) => this.#known(signal),
+      clock: doors.clock,
+      log,
+    };
+    this.#power = new RedfishPower({ ...this.services, address }, powerTiming);
+    this.#boot = new SystemBoot(this.services);
+  }
+
+  async verify(signal: AbortSignal): Promise<BmcInfo> {
+    return await this.guard(async () => {
+      const system = await this.#system(signal);
+      const root = await this.#client.get(ROOT, signal);
+      const { vendor } = await this.#known(signal, system);
+      const version = textAt(root.body, 'RedfishVersion') ?? '1';
+      return {
+        protocol: `Redfish ${version}, ${this.#client.authKind} authentication`,
+        ...named('manufacturer', textAt(system.body, 'Manufacturer') ?? textAt(root.body, 'Vendor') ?? vendor),
+        ...named('product', textAt(system.body, 'Model')),
+        ...named('firmwareVersion', await this.#firmware(signal)),
+        ...named('guid', textAt(system.body, 'UUID')),
+      };
+    });
+  }
+
+  async powerState(signal: AbortSignal): Promise<PowerState> {
+    return await this.guard(() => this.#power.state(signal));
+  }
+
+  async setPower(action: PowerAction, signal: AbortSignal): Promise<void> {
+    await this.guard(() => this.#power.set(action, signal));
+    this.#log.info('power', { action });
+  }
+
+  async bootOverride(signal: AbortSignal): Promise<BootOverride> {
+    return await this.guard(() => this.#boot.override(signal));
+  }
+
+  async setBootOverride(override: BootOverride, signal: AbortSignal): Promise<void> {
+    await this.guard(() => this.#boot.set(override, signal), 'BMC_BOOT_NOT_ACCEPTED');
+    const { device, persistence, firmware } = override;
+    this.#log.info('boot override', { device, persistence, firmware });
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+
+  /** Errors of the protocol as those of the BMC. @param notApplied what a change that does not read back means */
+  async guard<T>(action: () => Promise<T>, notApplied?: BmcCode): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      if (deadlineErrors.is(error)) throw error;
+      throw asBmcError(error, this.address, notApplied);
+    }
+  }
+
+  async #system(signal: AbortSignal): Promise<Resource> {
+    const known = this.#found === undefined ? undefined : await this.#client.find(this.#found, signal);
+    if (known !== undefined) return known;
+    const system = await findSystem(this.#client, this.#path, this.address, signal);
+    this.#found = system.path;
+    return system;
+  }
+
+  async #known(signal: AbortSignal, system?: Resource): Promise<Personality> {
+    if (this.#personality !== undefined) return this.#personality;
+    const root = await this.#client.get(ROOT, signal);
+    const { body } = system ?? (await this.#system(signal));
+    this.#personality = personalityOf(root.body, body, this.#changes);
+    const { vendor, quirks } = this.#personality;
+    this.#log.debug('redfish service known', { vendor: vendor ?? 'unknown', quirks: [...quirks] });
+    return this.#personality;
+  }
+
+  /** Of the BMC. Not worth a failure. */
+  async #firmware(signal: AbortSignal): Promise<string | undefined> {
+    try {
+      return textAt((await managerOf(this.services, signal)).body, 'FirmwareVersion');
+    } catch (error) {
+      if (!redfishErrors.is(error) || signal.aborted) throw error;
+      this.#log.debug('firmware version of the BMC not readable', { why: error.message });
+      return undefined;
+    }
+  }
+}
+
+function named<K extends string>(key: K, value: string | undefined): { [P in K]?: string } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]: string });
+}
