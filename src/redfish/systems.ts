@@ -64,5 +64,6 @@ function typeOf(resource: Resource): string {
 }
 
 function isSystem(resource: Resource): boolean {
-  return typeOf(resource) === 'ComputerSystem' || textAt(resource.body, 'PowerState') !== undefined;
+  const type = textAt(resource.body, '@odata.type');
+  return type === undefined ? textAt(resource.body, 'PowerState') !== undefined : typeOf(resource) === 'ComputerSystem';
 }
