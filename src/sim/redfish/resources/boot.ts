@@ -103,10 +103,11 @@ async function applyOrder(service: RedfishService, wanted: BootOrder): Promise<s
   if (modeChange && fixed !== undefined) {
     throw new Refusal(400, vendorId(fixed.messageId), [wanted.mode, 'BootSourceOverrideMode']);
   }
-  const set = async () => {
-    await machine.setBootOrder(wanted);
-    if (modeChange && !quirks.has('bios-job')) await setMode(service, wanted.mode);
-  };
+  const set = () =>
+    Promise.all([
+      machine.setBootOrder(wanted),
+      ...(modeChange && !quirks.has('bios-job') ? [setMode(service, wanted.mode)] : []),
+    ]);
   const delay = quirks.find('delayed-apply');
   if (delay === undefined) await set();
   else service.later(delay.ms, () => service.background('boot order', set()));

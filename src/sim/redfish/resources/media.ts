@@ -91,6 +91,7 @@ async function patchSlot(call: Call, path: string, slot: MediaSlot | undefined):
   if (Object.keys(rest).length > 0) checkPatch(rest, view, { ...inserting, VerifyCertificate: 'boolean' });
   slot.verifyCertificate = optionalFlag(body, 'VerifyCertificate') ?? slot.verifyCertificate;
   if (image === undefined && body['Inserted'] === undefined) return NO_CONTENT;
+  refuseDead(service, slot);
   if (image === null || body['Inserted'] === false) await eject(service, slot);
   else await insert(call, slot, text(body, 'Image'));
   return NO_CONTENT;

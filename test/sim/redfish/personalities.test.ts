@@ -1,0 +1,294 @@
+/** What each vendor's service does otherwise than the specification, at the level of HTTP. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { simErrors } from '../../../src/sim/errors.ts';
+import { PERSONALITIES, personalityNamed } from '../../../src/sim/redfish/personalities/all.ts';
+import { pathsOf } from '../../../src/sim/redfish/paths.ts';
+import { PASSWORD, type TestBmc, USER, messageOf, startStill, startTestBmc } from '../../support/redfish-sim.ts';
+
+const IMAGE = 'http://192.0.2.1/ramdisk.iso';
+const SESSIONS = '/redfish/v1/SessionService/Sessions';
+
+const start = (name: string) => startStill(personalityNamed(name));
+const login = (t: TestBmc, password = PASSWORD) =>
+  t.send('POST', SESSIONS, { UserName: USER, Password: password }, { login: false });
+
+function actions(name: string) {
+  const paths = pathsOf(personalityNamed(name));
+  const slot = (id: string) => ({
+    path: `${paths.media}/${id}`,
+    insert: `${paths.media}/${id}/Actions/VirtualMedia.InsertMedia`,
+    eject: `${paths.media}/${id}/Actions/VirtualMedia.EjectMedia`,
+  });
+  return { ...paths, slot, reset: `${paths.system}/Actions/ComputerSystem.Reset` };
+}
+
+const PXE_ONCE = { BootSourceOverrideTarget: 'Pxe', BootSourceOverrideEnabled: 'Once' };
+
+test('every row says where it was seen, and every personality is walked in full', async () => {
+  for (const personality of PERSONALITIES) {
+    for (const quirk of personality.quirks)
+      assert.match(quirk.evidence, /\[.+\]|github\.com/, `${personality.name} ${quirk.kind}`);
+    await using t = await startTestBmc({ personality });
+    const seen = new Set(['/redfish/v1/']);
+    const queue = ['/redfish/v1/'];
+    for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+      const got = await t.get(path);
+      const early = got.status === 400 && path.includes('NetworkAdapters');
+      assert.ok(got.status === 200 || early, `${personality.name} ${path}: ${got.status}`);
+      if (personality.name === 'fujitsu-irmc' && seen.size > 12) break; // slow on purpose
+      for (const [, link] of got.text.matchAll(/"@odata.id":"([^"#]+)"/g)) {
+        if (link === undefined || seen.has(link)) continue;
+        seen.add(link);
+        queue.push(link);
+      }
+    }
+  }
+  assert.throws(
+    () => personalityNamed('nonsense'),
+    (e) => simErrors.is(e, 'SIM_PERSONALITY_UNKNOWN'),
+  );
+});
+
+test('dell-idrac9: the service tag is the SKU; ExtendedInfo is an object', async () => {
+  await using t = await start('dell-idrac9');
+  const view = (await t.get(actions('dell-idrac9').system)).body;
+  assert.equal(view.SKU, t.machine.facts.serial);
+  assert.notEqual(view.SerialNumber, t.machine.facts.serial);
+  const error = (await t.get('/redfish/v1/Nothing')).body.error;
+  assert.equal(Array.isArray(error['@Message.ExtendedInfo']), false);
+  assert.match(error['@Message.ExtendedInfo'].MessageId, /ResourceMissingAtURI/);
+});
+
+test('dell-idrac9: configuration is busy after a write, and Inserted is stale after an eject', async () => {
+  await using t = await start('dell-idrac9');
+  const { system, slot } = actions('dell-idrac9');
+  assert.equal((await t.send('PATCH', system, { Boot: PXE_ONCE })).status, 204);
+  const busy = await t.send('PATCH', system, { Boot: PXE_ONCE });
+  assert.deepEqual([busy.status, messageOf(busy)], [503, 'SYS518']);
+  await t.clock.advance(500);
+  assert.equal((await t.send('PATCH', system, { Boot: PXE_ONCE })).status, 204);
+  const cd = slot('CD');
+  await t.send('POST', cd.insert, { Image: IMAGE });
+  await t.send('POST', cd.eject, {});
+  assert.deepEqual([(await t.get(cd.path)).body.Inserted, (await t.get(cd.path)).body.Image], [true, IMAGE]);
+  assert.equal((await t.send('POST', cd.insert, { Image: IMAGE })).status, 204, 'it is empty all the same');
+  await t.send('POST', cd.eject, {});
+  await t.clock.advance(1100);
+  assert.equal((await t.get(cd.path)).body.Inserted, false);
+});
+
+test('dell-idrac9: BIOS settings and the boot mode are jobs for the next start; tasks begin New and are purged', async () => {
+  await using t = await start('dell-idrac9');
+  const { system, bios, reset } = actions('dell-idrac9');
+  const set = await t.send('PATCH', `${bios}/Settings`, { Attributes: { ProcVirtualization: 'Disabled' } });
+  assert.equal(set.status, 202);
+  const task = String(set.body['@odata.id']);
+  assert.match(task, /JID_/);
+  await t.clock.advance(500);
+  const mode = await t.send('PATCH', system, { Boot: { BootSourceOverrideMode: 'Legacy' } });
+  assert.equal(mode.status, 202);
+  assert.equal((await t.get(system)).body.Boot.BootSourceOverrideMode, 'UEFI');
+  await t.send('POST', reset, { ResetType: 'On' });
+  assert.equal((await t.send('POST', reset, { ResetType: 'ForceOff' })).status, 409, 'just after the last');
+  await t.clock.advance(100);
+  assert.equal((await t.get(task)).body.TaskState, 'Completed');
+  assert.equal((await t.get(bios)).body.Attributes.ProcVirtualization, 'Disabled');
+  assert.equal((await t.get(system)).body.Boot.BootSourceOverrideMode, 'Legacy');
+  await t.clock.advance(61_000);
+  assert.equal((await t.get(task)).status, 404);
+  const url = 'http://127.0.0.1:1/x.bin';
+  const update = await t.send('POST', '/redfish/v1/UpdateService/Actions/UpdateService.SimpleUpdate', {
+    ImageURI: url,
+  });
+  assert.equal(update.body.TaskState, 'New');
+});
+
+for (const name of ['hpe-ilo5', 'hpe-ilo6']) {
+  test(`${name}: no identity, {} to eject, nothing during POST, no network adapters before the system ran`, async () => {
+    await using t = await start(name);
+    const { system, chassis, slot, reset } = actions(name);
+    assert.equal((await t.get(system, { headers: { 'Accept-Encoding': 'identity' } })).status, 406);
+    assert.equal((await t.get(system, { headers: { 'Accept-Encoding': 'gzip, identity' } })).status, 200);
+    await t.send('POST', slot('2').insert, { Image: IMAGE });
+    assert.equal((await t.send('POST', slot('2').eject)).status, 415);
+    assert.equal((await t.send('POST', slot('2').eject, {})).status, 204);
+    assert.equal((await t.get(`${chassis}/NetworkAdapters`)).status, 400);
+    await t.send('POST', reset, { ResetType: 'On' });
+    await t.clock.advance(30);
+    const during = await t.send('PATCH', system, { Boot: PXE_ONCE });
+    assert.deepEqual([during.status, messageOf(during)], [400, 'UnableToModifyDuringSystemPOST']);
+    await t.clock.advance(100);
+    assert.equal((await t.send('PATCH', system, { Boot: PXE_ONCE })).status, 204);
+    assert.equal((await t.get(`${chassis}/NetworkAdapters`)).status, 200);
+    const raid = (await t.get(`${system}/Storage/RAID1`)).body;
+    assert.equal(raid.Volumes === undefined, name === 'hpe-ilo5');
+    const mode = await t.send('PATCH', system, { Boot: { BootSourceOverrideMode: 'Legacy' } });
+    assert.equal(mode.status, name === 'hpe-ilo5' ? 400 : 204);
+  });
+}
+
+test('supermicro-x12: Enabled with Target, UsbCd, image alone, mode reset, no Task, 200 for failed logins', async () => {
+  await using t = await start('supermicro-x12');
+  const { system, slot } = actions('supermicro-x12');
+  assert.equal(
+    messageOf(await t.send('PATCH', system, { Boot: { BootSourceOverrideTarget: 'Pxe' } })),
+    'PropertyMissing',
+  );
+  const cd = { BootSourceOverrideTarget: 'Cd', BootSourceOverrideEnabled: 'Once' };
+  assert.equal((await t.send('PATCH', system, { Boot: cd })).status, 400);
+  assert.equal((await t.send('PATCH', system, { Boot: { ...cd, BootSourceOverrideTarget: 'UsbCd' } })).status, 204);
+  const boot = (await t.get(system)).body.Boot;
+  assert.deepEqual(
+    [boot.BootSourceOverrideTarget, boot.BootSourceOverrideMode],
+    ['UsbCd', 'Legacy'],
+    'no mode given: reset',
+  );
+  await t.send('PATCH', system, { Boot: { ...PXE_ONCE, BootSourceOverrideMode: 'UEFI' } });
+  assert.equal((await t.get(system)).body.Boot.BootSourceOverrideMode, 'UEFI');
+  const { insert } = slot('VirtualMedia1');
+  assert.equal((await t.send('POST', insert, { Image: IMAGE, Inserted: true, WriteProtected: true })).status, 400);
+  assert.equal((await t.send('POST', insert, { Image: IMAGE })).status, 204);
+  const update = { ImageURI: 'http://127.0.0.1:1/x.bin' };
+  const accepted = await t.send('POST', '/redfish/v1/UpdateService/Actions/UpdateService.SimpleUpdate', update);
+  assert.deepEqual([accepted.status, accepted.body['@odata.type']], [202, undefined]);
+  assert.ok(accepted.body.Accepted);
+  const failed = await login(t, 'wrong-pass');
+  assert.deepEqual([failed.status, failed.headers['x-auth-token']], [200, undefined]);
+  assert.equal((await login(t)).status, 201);
+  assert.equal((await t.get(system)).body.Model, '');
+});
+
+test('lenovo-xcc: sixteen sessions, and a logout makes room', async () => {
+  await using t = await start('lenovo-xcc');
+  const made = [];
+  for (let i = 0; i < 16; i++) made.push(await login(t));
+  assert.ok(made.every((m) => m.status === 201));
+  const refused = await login(t);
+  assert.deepEqual([refused.status, messageOf(refused)], [503, 'SessionLimitExceeded']);
+  await t.send('DELETE', String(made[0]?.headers['location']));
+  assert.equal((await login(t)).status, 201);
+});
+
+test('lenovo-xcc: media by PATCH in Remote slots, Once alone, no apply time, a monitor read ends its task', async () => {
+  await using t = await start('lenovo-xcc');
+  const { system, bios, slot } = actions('lenovo-xcc');
+  const remote = slot('Remote1');
+  assert.equal((await t.get(remote.path)).body.Actions, undefined);
+  assert.equal((await t.send('POST', remote.insert, { Image: IMAGE })).status, 404);
+  const insert = { Image: IMAGE, Inserted: true, WriteProtected: true };
+  assert.equal((await t.send('PATCH', slot('RDOC1').path, insert)).status, 400);
+  assert.equal((await t.send('PATCH', remote.path, insert)).status, 204);
+  assert.equal((await t.get(remote.path)).body.Inserted, true);
+  assert.equal((await t.send('PATCH', remote.path, { Image: null, Inserted: false })).status, 204);
+  assert.equal((await t.get(remote.path)).body.Inserted, false);
+  const always = await t.send('PATCH', system, { Boot: { ...PXE_ONCE, BootSourceOverrideEnabled: 'Continuous' } });
+  assert.deepEqual([always.status, messageOf(always)], [400, 'PropertyValueNotInList']);
+  assert.equal((await t.send('PATCH', system, { Boot: PXE_ONCE })).status, 204);
+  const attributes = { Attributes: { NumLock: false } };
+  const timed = { ...attributes, '@Redfish.SettingsApplyTime': { ApplyTime: 'OnReset' } };
+  assert.equal((await t.get(bios)).body['@Redfish.Settings'].SupportedApplyTimes, undefined);
+  assert.equal((await t.send('PATCH', `${bios}/Settings`, timed)).status, 400);
+  assert.equal((await t.send('PATCH', `${bios}/Settings`, attributes)).status, 204);
+  const drives = (await t.get(`${system}/Storage/RAID1`)).body.Drives;
+  const volume = { RAIDType: 'RAID0', Links: { Drives: drives.slice(0, 1) } };
+  const made = await t.send('POST', `${system}/Storage/RAID1/Volumes`, volume);
+  const [task, monitor] = [String(made.body['@odata.id']), String(made.headers['location'])];
+  await t.clock.advance(1000);
+  assert.equal((await t.get(task)).body.TaskState, 'Completed');
+  assert.equal((await t.get(monitor)).status, 200);
+  assert.equal((await t.get(task)).status, 404);
+});
+
+test('fujitsu-irmc: https alone, slow, ETags demanded, pages for errors', async () => {
+  await using t = await startTestBmc({ personality: personalityNamed('fujitsu-irmc') });
+  const { system } = actions('fujitsu-irmc');
+  assert.match(t.bmc.url, /^https:/);
+  const begin = performance.now();
+  const got = await t.get(system);
+  assert.ok(performance.now() - begin >= 55);
+  assert.equal((await t.send('PATCH', system, { Boot: PXE_ONCE })).status, 428);
+  const match = { headers: { 'If-Match': String(got.headers['etag']) } };
+  assert.equal((await t.send('PATCH', system, { Boot: PXE_ONCE }, match)).status, 204);
+  const missing = await t.get('/redfish/v1/Nothing');
+  assert.match(String(missing.headers['content-type']), /html/);
+  assert.equal(missing.body, undefined);
+});
+
+test('ami: boot order in the settings object, whole, with its ETag in the strong form', async () => {
+  await using t = await start('ami');
+  const { system, reset } = actions('ami');
+  const all = { ...PXE_ONCE, BootSourceOverrideMode: 'UEFI' };
+  const settings = String((await t.get(system)).body['@Redfish.Settings'].SettingsObject['@odata.id']);
+  const send = async (path: string, boot: object, strip = true) => {
+    const etag = String((await t.get(path)).headers['etag']);
+    assert.match(etag, /^W\//);
+    return t.send('PATCH', path, { Boot: boot }, { headers: { 'If-Match': strip ? etag.slice(2) : etag } });
+  };
+  assert.equal((await send(settings, all, false)).status, 412);
+  assert.equal(messageOf(await send(settings, PXE_ONCE)), 'PropertyMissing');
+  assert.equal((await send(system, all)).status, 400, 'not on the system itself');
+  assert.equal((await send(settings, all)).status, 204);
+  assert.equal((await t.get(settings)).body.Boot.BootSourceOverrideTarget, 'Pxe');
+  assert.equal((await t.get(system)).body.Boot.BootSourceOverrideTarget, 'None');
+  await t.send('POST', reset, { ResetType: 'On' });
+  await t.clock.advance(200);
+  assert.equal(t.machine.boots.at(-1)?.from, 'network');
+});
+
+test('openbmc: credentials for media, a slot without action, /Monitor, no ETags', async () => {
+  await using t = await start('openbmc');
+  const { system, slot } = actions('openbmc');
+  assert.equal((await t.get(slot('Slot_0').path)).body.Actions, undefined);
+  assert.equal((await t.get(system)).headers['etag'], undefined);
+  const { insert, path } = slot('Slot_1');
+  assert.equal(messageOf(await t.send('POST', insert, { Image: IMAGE })), 'ActionParameterMissing');
+  const all = {
+    Image: IMAGE,
+    TransferProtocolType: 'HTTP',
+    TransferMethod: 'Stream',
+    UserName: 'none',
+    Password: 'none',
+  };
+  assert.equal((await t.send('POST', insert, all)).status, 204);
+  assert.equal((await t.get(path)).body.Inserted, true);
+  const update = { ImageURI: 'http://127.0.0.1:1/x.bin' };
+  const made = await t.send('POST', '/redfish/v1/UpdateService/Actions/UpdateService.SimpleUpdate', update);
+  assert.match(String(made.headers['location']), /\/Tasks\/1\/Monitor$/);
+});
+
+test('cisco-cimc: DVD slots of which the first takes nothing; no EthernetInterfaces', async () => {
+  await using t = await start('cisco-cimc');
+  const { system, slot } = actions('cisco-cimc');
+  assert.deepEqual((await t.get(slot('0').path)).body.MediaTypes, ['DVD']);
+  assert.equal((await t.send('POST', slot('0').insert, { Image: IMAGE })).status, 405);
+  assert.equal((await t.send('POST', slot('1').insert, { Image: IMAGE })).status, 204);
+  assert.equal((await t.get(system)).body.EthernetInterfaces, undefined);
+  assert.equal((await t.get(`${system}/EthernetInterfaces`)).status, 404);
+});
+
+test('quirks can be added to any: silent reverts, delayed apply, refused If-Match, no sessions', async () => {
+  const evidence = '[test]';
+  const clockless = personalityNamed('plain');
+  await using t = await startTestBmc({
+    personality: clockless,
+    quirks: [
+      { kind: 'boot-silently-reverts', afterMs: 30, evidence },
+      { kind: 'etags', form: 'refuses-if-match', evidence },
+      { kind: 'unknown-reset-accepted', evidence },
+    ],
+  });
+  const { system, reset } = actions('plain');
+  await t.send('PATCH', system, { Boot: PXE_ONCE });
+  assert.equal((await t.get(system)).body.Boot.BootSourceOverrideTarget, 'Pxe');
+  await t.until(system, (b) => b.Boot.BootSourceOverrideTarget === 'None');
+  assert.equal((await t.send('PATCH', system, { Boot: PXE_ONCE }, { headers: { 'If-Match': '*' } })).status, 412);
+  assert.equal((await t.send('POST', reset, { ResetType: 'Explode' })).status, 204);
+  await using late = await startTestBmc({ quirks: [{ kind: 'delayed-apply', ms: 40, evidence }] });
+  await late.send('PATCH', system, { Boot: PXE_ONCE });
+  assert.equal((await late.get(system)).body.Boot.BootSourceOverrideTarget, 'None');
+  await late.until(system, (b) => b.Boot.BootSourceOverrideTarget === 'Pxe');
+  await using none = await startTestBmc({ personality: { ...clockless, quirks: [{ kind: 'no-sessions', evidence }] } });
+  assert.equal((await none.get('/redfish/v1/')).body.Links.Sessions, undefined);
+  assert.equal((await login(none)).status, 401);
+});
