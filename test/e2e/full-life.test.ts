@@ -1,16 +1,14 @@
 /** A host's whole life on machines in QEMU, by BIOS and by UEFI, beside machines that must be left alone. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { after, before, describe } from 'node:test';
-import { stringify } from 'yaml';
-import { diskSignatures, fileSystemsAt, partitionOffsets } from '../../hack/story/proof.ts';
 import type { BareMetalHost, HardwareData } from '../../src/api/baremetalhost.ts';
 import type { Firmware } from '../../src/sim/machine-spec.ts';
 import type { MachineObservation } from '../../src/sim/machine.ts';
 import { configDriveFile } from '../support/disk-content.ts';
 import { FullLab, buildForTests } from '../support/full-lab.ts';
 import { consoleMark, until, waitConsole } from '../support/lab.ts';
+import { deprovisionAndFindWiped, provisionAndCallBack } from '../support/life.ts';
 
 const MEMORY_MIB = 768;
 const DISK_BYTES = 4 * 2 ** 30;
@@ -95,8 +93,6 @@ describe('the end', () => {
 });
 
 function wholeLife(name: Firmware): void {
-  const value = randomBytes(6).toString('hex');
-
   part(name, 'registered, inspected, available', 300, async (lab) => {
     await lab.enrol(name);
     await lab.untilState(name, 'available', 280);
@@ -105,21 +101,10 @@ function wholeLife(name: Firmware): void {
   });
 
   part(name, 'provisioned; its own system calls back with what it was given', 240, async (lab) => {
-    const web = lab.image('first');
-    const userData = `#cloud-config\n# ingot-callback: ${web.callbackUrl}\n# ingot-value: ${value}\n`;
     const metaData = 'role: e2e\nlocal-hostname: renamed\n';
     const networkData = 'links:\n  - id: eth0\n    type: phy\n    mtu: 1450\n';
-    await secret(lab, `${name}-config`, { userData, metaData, networkData });
-    const reference = { name: `${name}-config`, namespace: 'default' };
-    const spec = { image: lab.spec('first'), userData: reference, metaData: reference, networkData: reference };
-    await lab.patch(name, spec);
-    const host = await lab.until(name, 'provisioned', 200, (h) => h.status?.provisioning.state === 'provisioned');
-    await until('the call back', 90, () => web.callbacks.some((c) => c['value'] === value));
-    const call = web.callbacks.find((c) => c['value'] === value);
+    const { host, userData } = await provisionAndCallBack(lab, name, 'first', { metaData, networkData });
     const uuid = host.metadata.uid;
-    assert.deepEqual(call, { uuid, hostname: name, value, firmware: name, os: 'tiny' });
-    assert.equal(host.status?.provisioning.image?.url, web.url);
-
     const file = (path: string) => configDriveFile(lab.disk(name), `openstack/latest/${path}`);
     assert.equal(await file('user_data'), userData);
     assert.deepEqual(JSON.parse(await file('network_data.json')), { links: [{ id: 'eth0', type: 'phy', mtu: 1450 }] });
@@ -171,16 +156,7 @@ function wholeLife(name: Firmware): void {
   });
 
   part(name, 'without an image its disk is wiped', 200, async (lab) => {
-    const disk = lab.disk(name);
-    const offsets = await partitionOffsets(disk);
-    const had = [...(await diskSignatures(disk)), ...(await fileSystemsAt(disk, offsets))];
-    assert.ok(had.includes('primary GPT') && had.includes('backup GPT'), had.join(', '));
-    assert.ok(had.some((s) => s.startsWith('vfat at')) && had.some((s) => s.startsWith('iso9660 at')), had.join(', '));
-    await lab.patch(name, { image: null, userData: null, metaData: null, networkData: null });
-    const host = await lab.untilState(name, 'available', 180);
-    assert.deepEqual([...(await diskSignatures(disk)), ...(await fileSystemsAt(disk, offsets))], []);
-    assert.equal(host.status?.provisioning.image?.url ?? '', '');
-    const { operationHistory } = host.status ?? {};
+    const { operationHistory } = (await deprovisionAndFindWiped(lab, name)).status ?? {};
     for (const kind of ['register', 'inspect', 'provision', 'deprovision'] as const) {
       assert.ok(operationHistory?.[kind]?.end, `operationHistory.${kind}.end`);
     }
@@ -242,9 +218,4 @@ async function listen(lab: FullLab, mac: string): Promise<string[]> {
   const said = lab.run('tcpdump', ['-n', '-l', '-i', lab.lab.network.bridge, about], (line) => lines.push(line));
   await until('tcpdump to listen', 10, () => said().includes('listening on'));
   return lines;
-}
-
-async function secret(lab: FullLab, name: string, stringData: Record<string, string>): Promise<void> {
-  const metadata = { name, namespace: 'default' };
-  await lab.kubectl.apply(stringify({ apiVersion: 'v1', kind: 'Secret', metadata, stringData }));
 }

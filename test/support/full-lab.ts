@@ -21,17 +21,34 @@ import { memoryLogger } from '../../src/core/log.ts';
 import { CACHE_DIR, REPOSITORY, buildImage, labAccelerator } from '../../src/sim/builders.ts';
 import { readConsole } from '../../src/sim/console-log.ts';
 import type { LabHostOptions } from '../../src/sim/lab-hosts.ts';
-import { type ManifestOptions, hostManifestsYaml } from '../../src/sim/lab-manifests.ts';
+import { type LabHostAccess, type ManifestOptions, hostManifestsYaml } from '../../src/sim/lab-manifests.ts';
 import { processStart } from '../../src/sim/lab-record.ts';
 import { type Lab, type LabHost, startLab } from '../../src/sim/lab.ts';
 import { Outside } from './outside.ts';
 import { ServedBytes } from './served-bytes.ts';
+
+/** A machine as tests of the whole see it: how a provisioner reaches it, and where to look behind its back. */
+export interface SiteMachine extends LabHostAccess {
+  consolePath: string;
+  /** Boot disk first. */
+  diskPaths: readonly string[];
+  /** The lab's own machines. */
+  machine?: { observe(): unknown };
+}
+
+/** Machines that are not the lab's own. */
+export interface OtherMachines {
+  machines: readonly SiteMachine[];
+  close(): Promise<unknown>;
+}
 
 export interface FullLabOptions {
   /** Machines; `disk` is copied to the machine's boot disk before it is made. */
   hosts: readonly (LabHostOptions & { disk?: string })[];
   /** Image files by the name a test calls them. Each gets a web server of its own. */
   images: Readonly<Record<string, string>>;
+  /** Starts machines with BMCs that are not ours in the lab's network, with their files in a folder. */
+  others?: (lab: Lab, dir: string) => Promise<OtherMachines>;
   /** Arguments of `ingot up` that say who gives addresses; default: it does. */
   dhcp?: readonly string[];
 }
@@ -53,6 +70,7 @@ export async function buildForTests(): Promise<BuiltImages> {
 export class FullLab {
   readonly dir: string;
   readonly lab: Lab;
+  readonly #others: readonly SiteMachine[];
   readonly kubectl: Kubectl;
   readonly images: ReadonlyMap<string, Outside>;
   /** Bytes that the engine sent to machines by HTTP: counted by the kernel, so they survive the engine. */
@@ -69,6 +87,7 @@ export class FullLab {
   private constructor(parts: {
     dir: string;
     lab: Lab;
+    others: readonly SiteMachine[];
     images: ReadonlyMap<string, Outside>;
     served: ServedBytes;
     engine: Engine;
@@ -79,6 +98,7 @@ export class FullLab {
   }) {
     this.dir = parts.dir;
     this.lab = parts.lab;
+    this.#others = parts.others;
     this.images = parts.images;
     this.served = parts.served;
     this.#engine = parts.engine;
@@ -113,6 +133,8 @@ export class FullLab {
         random: Math.random,
       });
       closers.push(() => lab.close());
+      const others = await options.others?.(lab, dir);
+      if (others !== undefined) closers.push(() => others.close());
       const served = await ServedBytes.start(lab.network);
       const images = new Map<string, Outside>();
       for (const [name, file] of Object.entries(options.images)) {
@@ -124,7 +146,9 @@ export class FullLab {
       const engine = await startEngine(lab.network, dir, ramdisk, stop.signal, options.dhcp);
       closers.push(() => Promise.resolve(stop.abort(new Error('the test is over'))));
       const story: string[] = [];
-      return new FullLab({ dir, lab, images, served, engine, ramdisk, story, closers, signal: stop.signal });
+      const machines = others?.machines ?? [];
+      const parts = { dir, lab, others: machines, images, served, engine, ramdisk, story, closers };
+      return new FullLab({ ...parts, signal: stop.signal });
     } catch (error) {
       const log = await readFile(join(dir, 'engine.log'), 'utf8').catch(() => '');
       await closeAll(closers);
@@ -161,15 +185,21 @@ export class FullLab {
     });
   }
 
+  /** One of the lab's own machines. */
   host(name: string): LabHost {
     const host = this.lab.hosts.find((h) => h.name === name);
     if (host === undefined) throw new Error(`the lab has no ${name}`);
     return host;
   }
 
+  /** Any machine, the lab's own or not. */
+  machine(name: string): SiteMachine {
+    return this.#others.find((m) => m.name === name) ?? this.host(name);
+  }
+
   /** The file behind a machine's boot disk. */
   disk(name: string): string {
-    return this.host(name).diskPaths[0] ?? '';
+    return this.machine(name).diskPaths[0] ?? '';
   }
 
   image(name: string): Outside {
@@ -183,7 +213,7 @@ export class FullLab {
   }
 
   async enrol(name: string, options: ManifestOptions = {}): Promise<void> {
-    await this.kubectl.apply(hostManifestsYaml(this.host(name), options));
+    await this.kubectl.apply(hostManifestsYaml(this.machine(name), options));
   }
 
   async patch(name: string, spec: Record<string, unknown>): Promise<void> {
@@ -284,10 +314,11 @@ export class FullLab {
 
   async #report(why: string): Promise<string> {
     const parts = [`### ${why}`, '### story', this.story];
-    for (const host of this.lab.hosts) {
+    const machines: readonly SiteMachine[] = [...this.lab.hosts, ...this.#others];
+    for (const host of machines) {
       const { text } = await readConsole(host.consolePath);
       if (text === '') continue;
-      parts.push(`### ${host.name}: ${JSON.stringify(host.machine.observe())}`);
+      parts.push(`### ${host.name}: ${JSON.stringify(host.machine?.observe() ?? host.bmcAddress)}`);
       parts.push(await this.explain(host.name).catch(errorText));
       parts.push(await this.kubectl.run(['get', 'bmh', host.name, '-o', 'yaml']).catch(errorText));
       parts.push(`### console of ${host.name}`, text.split('\n').slice(-25).join('\n'));

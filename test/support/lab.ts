@@ -76,13 +76,15 @@ export async function ipmitool(test: TestLab, host: LabHost, ...command: string[
   return stdout;
 }
 
+type Console = Pick<LabHost, 'name' | 'consolePath'>;
+
 /** Where a host's console is now; what comes later can be waited for from here. */
-export async function consoleMark(host: LabHost): Promise<number> {
+export async function consoleMark(host: Console): Promise<number> {
   return (await readConsole(host.consolePath)).end;
 }
 
 /** Waits for console text; when it does not come, the error has the console's last lines. */
-export async function waitConsole(host: LabHost, pattern: RegExp, seconds: number, from = 0): Promise<RegExpExecArray> {
+export async function waitConsole(host: Console, pattern: RegExp, seconds: number, from = 0): Promise<RegExpExecArray> {
   using deadline = new Deadline(systemClock, `console of ${host.name} to say ${pattern}`, seconds * 1000);
   try {
     return await waitForConsole(host.consolePath, pattern, { clock: systemClock, deadline, from });
