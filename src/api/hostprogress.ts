@@ -41,6 +41,8 @@ export interface HostProgressStatus {
   ramdiskBoot?: RamdiskBootStatus;
   /** The ISO that this attempt boots from. Stored before the BMC is told, removed when it was ejected. */
   media?: MediaStatus;
+  /** The user's own ISO (`format: live-iso`) is in the virtual CD, and is what the machine runs. */
+  liveIso?: { since: string };
   /** The attempt whose ISO was to be ejected while the ramdisk runs: a BMC that will not is not asked on and on. */
   mediaEjectTried?: number;
   /** How much of the ISO was fetched. */

@@ -6,6 +6,7 @@ import {
   provisioningCancelled,
   inspectionRequested,
   sameImage,
+  usesVirtualMedia,
 } from '../api/predicates.ts';
 import { type ConfigProblem, type Steps, ask } from './ask.ts';
 import { hostErrors } from './errors.ts';
@@ -81,7 +82,9 @@ function refuseSpec(pass: Pass): boolean {
   }
   const image = host.spec.image;
   if (image?.format === 'live-iso') {
-    return refuse('HOST_DEPLOY_UNSUPPORTED', 'spec.image.format: live-iso images are not supported');
+    if (usesVirtualMedia(host)) return false;
+    const text = 'spec.image.format: live-iso needs a BMC with virtual media (redfish-virtualmedia://…)';
+    return refuse('HOST_DEPLOY_UNSUPPORTED', text);
   }
   const oci = image?.url.startsWith('oci://') === true;
   if (!oci && (image?.checksum ?? '').trim() === '') {

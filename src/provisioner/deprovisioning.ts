@@ -1,5 +1,6 @@
 import { kubeTime } from '../core/clock.ts';
 import { cleanStep } from './cleaning.ts';
+import { ejectLiveIso } from './live-iso.ts';
 import { Machine } from './machine.ts';
 import type { OperationTable } from './operation.ts';
 import { ejectMedia } from './ramdisk-boot.ts';
@@ -21,6 +22,7 @@ export function deprovisioning(cleaning: 'metadata' | 'disabled'): OperationTabl
           await run.update({ boot: { intent: 'none', since: kubeTime(run.now) }, agent: undefined });
           await new Machine(run).off();
           await ejectMedia(run);
+          await ejectLiveIso(run);
           return { kind: 'next' };
         },
       },

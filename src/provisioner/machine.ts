@@ -58,11 +58,11 @@ export class Machine {
    * Puts an ISO into the BMC's virtual CD; whatever was in any other is ejected: the firmware might boot that.
    * @throws BMC_UNSUPPORTED, BMC_MEDIA_NOT_ACCEPTED
    */
-  async insertMedia(url: string): Promise<void> {
+  async insertMedia(url: string, what = 'the ramdisk’s ISO'): Promise<void> {
     const slot = await this.#media('BMC to insert the ISO', (media, signal) =>
       media.insert(url, { keepOthers: false }, signal),
     );
-    this.#run.see('bmc', 'media-inserted', `the ramdisk’s ISO is inserted into ${slot.name}, read back`);
+    this.#run.see('bmc', 'media-inserted', `${what} is inserted into ${slot.name}, read back`);
   }
 
   /** Ejects the virtual CDs. */
@@ -74,6 +74,12 @@ export class Machine {
   async bootCdOnce(): Promise<void> {
     await this.#boot({ device: 'cdrom', persistence: 'once', firmware: this.#run.firmware });
     this.#run.see('bmc', 'boot-media-set', 'next boot is set to the virtual CD, read back');
+  }
+
+  /** The virtual CD at every start, whatever is on the disk. */
+  async bootCdAlways(): Promise<void> {
+    await this.#boot({ device: 'cdrom', persistence: 'persistent', firmware: this.#run.firmware });
+    this.#run.see('bmc', 'boot-media-set', 'boot device is set to the virtual CD, read back');
   }
 
   /** One boot of what the firmware fetches itself; only UEFI can. */

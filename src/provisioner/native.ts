@@ -6,6 +6,7 @@ import { deprovisioning } from './deprovisioning.ts';
 import type { ProvisionerDoors } from './doors.ts';
 import { ImageJobs } from './image-jobs.ts';
 import { inspection } from './inspection.ts';
+import { liveIso } from './live-iso.ts';
 import { Machine } from './machine.ts';
 import { runOperation, settle, troubled } from './operation.ts';
 import { endSoftOff, powerOff, powerOn, reboot, setIntent } from './power.ts';
@@ -65,6 +66,9 @@ export class NativeProvisioner implements Provisioner {
 
   provision(context: HostContext, request: ProvisionRequest): Promise<Outcome<object>> {
     const run = new Run(this.#doors, context);
+    if (request.image.format === 'live-iso') {
+      return runOperation(run, liveIso(request), provisionIdentity(request), request.restart);
+    }
     return runOperation(run, provisioning(request, this.#images), provisionIdentity(request), request.restart);
   }
 
@@ -79,7 +83,7 @@ export class NativeProvisioner implements Provisioner {
     const run = new Run(this.#doors, context);
     await setIntent(run, 'disk');
     await settle(run);
-    if (this.#doors.astray.take(run.key)) await pointToDisk(run);
+    if (this.#doors.astray.take(run.key) && run.status.liveIso === undefined) await pointToDisk(run);
     return { kind: 'done' };
   }
 

@@ -111,6 +111,8 @@ async function advance(run: Run, step: BootStep, since: number): Promise<Advance
       return 'on';
     case 'insert-media':
       await machine.insertMedia(await run.doors.media.url(run.host, run.status));
+      // Whatever the user had in the virtual CD is out now.
+      await run.update({ liveIso: undefined });
       await enter(run, 'set-boot-media');
       return 'on';
     case 'set-boot-media':

@@ -51,6 +51,12 @@ suite('provisioning', () => {
     assert.deepEqual(asked, { verdict: 'again', state: 'provisioning' });
   });
 
+  test('a live ISO needs no checksum, and a virtual CD', () => {
+    const image = { url: 'http://images/live.iso', format: 'live-iso' as const };
+    const bmc = { address: 'redfish-virtualmedia://192.0.2.1/redfish/v1/Systems/1', credentialsName: 'bmc' };
+    assert.deepEqual(available({ image, bmc }), { verdict: 'again', state: 'provisioning' });
+  });
+
   const refused: [string, Partial<BareMetalHostSpec>, RegExp][] = [
     ['no checksum', { image: { url: IMAGE.url } }, /spec\.image\.checksum is required .*os\.qcow2.*HOST_IMAGE_INVALID/],
     ['blank checksum', { image: { url: IMAGE.url, checksum: ' ' } }, /spec\.image\.checksum/],

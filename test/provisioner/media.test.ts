@@ -6,6 +6,7 @@ import type { Bmc } from '../../src/bmc/bmc.ts';
 import { bmcErrors } from '../../src/bmc/errors.ts';
 import { diagnoseBoot } from '../../src/boot/diagnose.ts';
 import { explain } from '../../src/boot/explain.ts';
+import { completeStatus } from '../../src/host/status.ts';
 import type { ProvisionRequest } from '../../src/provisioner/provisioner.ts';
 import { DIGEST, Engine, KEY, World } from '../support/engine.ts';
 import type { SimMachine } from '../support/sim-machine.ts';
@@ -218,5 +219,39 @@ describe('provisioner: machines that boot the ramdisk from an ISO', () => {
     const told = JSON.stringify([outcome, engine.book.status(KEY)]);
     assert.match(told, /cannot fetch http:\/\/127\.0\.0\.1:\d+\/media\/lab\/1\/\[redacted\]\/node-0\.iso/);
     assert.doesNotMatch(told, /\/media\/lab\/1\/(?!\[redacted\])/);
+  });
+
+  it('runs a machine from an ISO of the user’s own, at every start, until it is deprovisioned', async () => {
+    await addHost(bmc('redfish-virtualmedia'));
+    const live = { url: 'http://images/live.iso', format: 'live-iso' as const };
+    const provisionLive = () => engine.until((p, c) => p.provision(c, { ...ORDER, image: live }));
+    assert.equal((await inspect())?.kind, 'done');
+    world.machine.writes.length = 0;
+    assert.deepEqual(await provisionLive(), { kind: 'done' });
+    assert.deepEqual(world.machine.writes, ['off', 'insert', 'boot cdrom persistent', 'on']);
+    assert.equal(media.image, live.url);
+    assert.equal(world.imageCalls, 0);
+    await engine.until((p, c) => p.adopt(c));
+
+    const host = await world.store.get(BARE_METAL_HOST, KEY);
+    const status = { ...completeStatus(undefined), provisioning: { state: 'provisioned' as const, ID: 'x' } };
+    await world.store.updateStatus(BARE_METAL_HOST, { ...host, status });
+    await engine.until((p, c) => p.powerOff(c, { mode: 'hard', force: false }));
+    await engine.until((p, c) => p.powerOn(c, { force: false }));
+    assert.equal(media.image, live.url, 'it stays inserted over a restart');
+    assert.deepEqual(world.machine.writes.slice(4), ['off', 'on']);
+
+    // Without cleaning it is only taken out; with it, the ramdisk takes its place.
+    assert.deepEqual(await engine.until((p, c) => p.deprovision(c, { restart: false, cleaning: 'disabled' })), {
+      kind: 'done',
+    });
+    assert.deepEqual(world.machine.writes.slice(6), ['off', 'eject']);
+    assert.equal(engine.book.status(KEY).liveIso, undefined);
+    assert.deepEqual(await provisionLive(), { kind: 'done' });
+    await engine.until((p, c) => p.adopt(c));
+    assert.deepEqual(await engine.until((p, c) => p.deprovision(c, { restart: false, cleaning: 'metadata' })), {
+      kind: 'done',
+    });
+    assert.deepEqual([media.image, engine.book.status(KEY).liveIso], [undefined, undefined]);
   });
 });

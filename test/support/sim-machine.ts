@@ -106,6 +106,7 @@ export class SimMachine implements Bmc {
   async #isoboot(url: string, signal: AbortSignal): Promise<void> {
     if (this.deaf) return;
     const text = await fetchIso(url);
+    if (signal.aborted) return;
     if (text === undefined) return this.#diskboot();
     this.running = 'ramdisk';
     await new SimAgent(this.hardware, (task) => this.taskHook(task), signal).run(text);

@@ -201,6 +201,7 @@ const PROGRESS: Complete<HostProgressStatus> = {
   ramdiskBoot: { step: 'wait-agent', since: AT },
   media: { attempt: 1, method: 'virtual-media', since: AT },
   mediaEjectTried: 1,
+  liveIso: { since: AT },
   mediaFetch: { attempt: 1, percent: 50, at: AT },
   softOffSince: AT,
   cleanedAt: AT,
