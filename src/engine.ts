@@ -165,7 +165,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
   const agent = await startAgentApi(
     { address: '0.0.0.0', port: config.agentPort },
     tls,
-    { sessions, board, book, logs, clock, signal },
+    { images, sessions, board, book, logs, clock, signal },
     log,
   );
   stack.defer(() => agent.close());

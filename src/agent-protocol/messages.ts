@@ -7,6 +7,7 @@ import type { PinnedDisk } from '../api/hostprogress.ts';
  *
  *   POST register  RegisterRequest            → 200 RegisterReply   (403 when the token is not the current attempt's)
  *   GET  task?wait=S   Authorization: Bearer sessionKey → 200 TaskMessage | 204 nothing for you yet
+ *   GET  manifest?task=ID&from=N&wait=S   → 200 ManifestReply | 503 nothing is known of the image now, ask again
  *   POST progress  ProgressMessage            → 200 ProgressReply
  *   POST result    ResultMessage              → 204 (repeat until acknowledged; the server takes the same result twice)
  *   POST logs      LogLine per line           → 204
@@ -17,6 +18,7 @@ import type { PinnedDisk } from '../api/hostprogress.ts';
 export const AGENT_PATHS = {
   register: '/agent/v1/register',
   task: '/agent/v1/task',
+  manifest: '/agent/v1/manifest',
   progress: '/agent/v1/progress',
   result: '/agent/v1/result',
   logs: '/agent/v1/logs',
@@ -86,14 +88,38 @@ export interface CleanPolicy {
   mode: 'metadata';
 }
 
-export interface WriteTask {
+interface WriteBase {
   target: PinnedDisk;
-  manifestUrl: string;
-  /** `sha256:<hex>` Merkle root; the manifest is refused when it does not have it. */
-  manifestDigest: string;
   /** Frame i is at `framesUrl` with `{index}` replaced. Signed, expiring. */
   framesUrl: string;
 }
+
+/** An image that is there as a whole. */
+export interface WholeImage {
+  manifestUrl: string;
+  /** `sha256:<hex>` Merkle root; the manifest is refused when it does not have it. */
+  manifestDigest: string;
+}
+
+/**
+ * An image that may still be prepared: frames are told by `GET manifest` as they come to be. Its digest is named last,
+ * when the source has been verified; before that the disk must not become bootable.
+ */
+export interface GrowingImage {
+  /** `source:<hex>`, stable over a restart of the server. */
+  source: string;
+}
+
+export type WriteTask = WriteBase & (WholeImage | GrowingImage);
+
+/**
+ * What is known of a growing image from frame `from` on; frames as in a manifest. This comes from the pinned server: the
+ * frames themselves may come from anywhere.
+ */
+export type ManifestReply =
+  | { kind: 'growing'; diskBytes: number; frames: readonly unknown[] }
+  | { kind: 'complete'; diskBytes: number; frames: readonly unknown[]; digest: string }
+  | { kind: 'failed'; code: string; message: string };
 
 export interface FinishTask {
   target: PinnedDisk;
@@ -144,6 +170,8 @@ export interface WriteResult {
   bytesFetched: number;
   bytesWritten: number;
   seconds: number;
+  /** Root over all that is on the disk now; what the server named for the task. */
+  manifestDigest: string;
 }
 
 export interface FinishResult {

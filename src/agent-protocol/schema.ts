@@ -119,6 +119,7 @@ const outcome = z.discriminatedUnion('kind', [
     bytesFetched: count,
     bytesWritten: count,
     seconds: z.number().nonnegative(),
+    manifestDigest: short,
   }),
   z.object({
     kind: z.literal('finish'),

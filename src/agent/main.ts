@@ -54,6 +54,7 @@ async function main(): Promise<number> {
     ...machineDoors,
     bootMac: config.bootMac,
     fetch: client.fetch.bind(client),
+    manifest: client.manifest.bind(client),
     random: Math.random,
   });
   const runner = {

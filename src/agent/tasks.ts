@@ -6,11 +6,12 @@ import { type MachineDoors, inspectMachine, settledDisks } from './inspect/inspe
 import { readFirmwareMode } from './inspect/system.ts';
 import type { Tree } from './inspect/tree.ts';
 import type { TaskContext, TaskHandler } from './task-runner.ts';
-import { type Fetch, runWrite } from './write-task.ts';
+import { type AskTaskManifest, type Fetch, runWrite } from './write-task.ts';
 
 export interface TaskDoors extends MachineDoors {
   bootMac: string | undefined;
   fetch: Fetch;
+  manifest: AskTaskManifest;
   random: () => number;
 }
 
@@ -25,7 +26,7 @@ export function taskHandler(doors: TaskDoors): TaskHandler {
       case 'clean':
         return cleanDisks(await disks(), { partitions: (disk) => partitionNodes(doors.tree, disk) }, context);
       case 'write':
-        return runWrite(task.write, await disks(), doors, context);
+        return runWrite(task.id, task.write, await disks(), doors, context);
       case 'finish':
         return runFinish(
           task.finish,

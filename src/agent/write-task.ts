@@ -1,4 +1,4 @@
-import type { DiskFacts, WriteResult, WriteTask } from '../agent-protocol/messages.ts';
+import type { DiskFacts, ManifestReply, WholeImage, WriteResult, WriteTask } from '../agent-protocol/messages.ts';
 import type { PinnedDisk } from '../api/hostprogress.ts';
 import type { Clock } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
@@ -10,6 +10,7 @@ import { agentErrors } from './errors.ts';
 
 import type { TaskContext } from './task-runner.ts';
 import { type BlockDevice, openBlockDevice } from './write/block-device.ts';
+import { type AskManifest, GrowingFeed, type ImageFeed, wholeImage } from './write/image-feed.ts';
 import { writeImage } from './write/write-image.ts';
 
 /** A manifest of a 4 TiB image is about this long. */
@@ -21,8 +22,12 @@ const MANIFEST_MS = 120_000;
 /** GET of a signed URL. */
 export type Fetch = (url: string, maxBytes: number, signal: AbortSignal) => Promise<Uint8Array>;
 
+/** What the server knows of the image of task `taskId`, from frame `from` on. */
+export type AskTaskManifest = (taskId: string, from: number, signal: AbortSignal) => Promise<ManifestReply>;
+
 export interface WriteDoors {
   fetch: Fetch;
+  manifest: AskTaskManifest;
   clock: Clock;
   random: () => number;
 }
@@ -57,13 +62,20 @@ function identify(pin: PinnedDisk, disks: readonly DiskFacts[]): DiskFacts {
 }
 
 /** A server that takes the request and then says nothing is given up long before the task is. */
-async function fetchManifest(task: WriteTask, doors: WriteDoors, signal: AbortSignal): Promise<Uint8Array> {
+async function fetchManifest(task: WholeImage, doors: WriteDoors, signal: AbortSignal): Promise<Uint8Array> {
   using deadline = new Deadline(doors.clock, 'the manifest of the image', MANIFEST_MS, signal);
   return await doors.fetch(task.manifestUrl, MAX_MANIFEST_BYTES, deadline.signal);
 }
 
-/** Writes the image of a write task. @throws what `openPinned` and `writeImage` throw */
+/** A server that was started anew begins to prepare an image from its source; frames may take as long as that. */
+const GROWING_PATIENCE_MS = 30 * 60_000;
+
+/**
+ * Writes the image of a write task.
+ * @throws what `openPinned`, `wholeImage`, `GrowingFeed` and `writeImage` throw
+ */
 export async function runWrite(
+  taskId: string,
   task: WriteTask,
   disks: readonly DiskFacts[],
   doors: WriteDoors,
@@ -72,18 +84,50 @@ export async function runWrite(
   context.report({ step: 'fetching the manifest' });
   const { disk, device } = await openPinned(task.target, disks, context);
   await using _device = device;
+  const write = (image: ImageFeed, signal: AbortSignal, patience: { patienceMs?: number } = {}) => {
+    const name = 'source' in task ? task.source : task.manifestDigest;
+    context.log.info('writing image', { disk: disk.name, serial: disk.serial, image: name });
+    return writeImage({
+      device,
+      image,
+      fetchFrame: (index, stop) =>
+        doors.fetch(task.framesUrl.replace('{index}', String(index)), maxZstdBytes(FRAME_BYTES), stop),
+      onProgress: context.report,
+      signal,
+      clock: doors.clock,
+      random: doors.random,
+      log: context.log,
+      ...patience,
+    });
+  };
+  if ('source' in task) return writeGrowing(taskId, doors, context, write);
   const text = await fetchManifest(task, doors, context.signal);
-  context.log.info('writing image', { disk: disk.name, serial: disk.serial, image: task.manifestDigest });
-  return await writeImage({
-    device,
-    manifest: JSON.parse(Buffer.from(text).toString('utf8')),
-    manifestDigest: task.manifestDigest,
-    fetchFrame: (index, signal) =>
-      doors.fetch(task.framesUrl.replace('{index}', String(index)), maxZstdBytes(FRAME_BYTES), signal),
-    onProgress: context.report,
-    signal: context.signal,
-    clock: doors.clock,
-    random: doors.random,
-    log: context.log,
-  });
+  return write(wholeImage(JSON.parse(Buffer.from(text).toString('utf8')), task.manifestDigest), context.signal);
+}
+
+type Write = (image: ImageFeed, signal: AbortSignal, patience: { patienceMs: number }) => Promise<WriteResult>;
+
+/** Learns the manifest and writes at the same time; either one's failure ends both. */
+async function writeGrowing(
+  taskId: string,
+  doors: WriteDoors,
+  { signal, log }: TaskContext,
+  write: Write,
+): Promise<WriteResult> {
+  const patienceMs = GROWING_PATIENCE_MS;
+  const { clock, random } = doors;
+  const ask: AskManifest = (from, stop) => doors.manifest(taskId, from, stop);
+  const feedDoors = { ask, clock, random, log, patienceMs };
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const feed = await GrowingFeed.open(feedDoors, both);
+  const following = feed.follow(feedDoors, both).catch((error: unknown) => stop.abort(error));
+  try {
+    return await write(feed, both, { patienceMs });
+  } catch (error) {
+    stop.abort(error);
+    throw error;
+  } finally {
+    await following;
+  }
 }

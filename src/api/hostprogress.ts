@@ -33,7 +33,8 @@ export interface HostProgressStatus {
   task?: TaskStatus;
   /** The disk the image goes to, pinned before the first write and until deprovisioned. */
   disk?: PinnedDisk;
-  image?: { url: string; manifestDigest: string; diskBytes: number };
+  /** `manifestDigest` is not known while the image is prepared; `source`: it was not when the write began. */
+  image?: { url: string; manifestDigest?: string; diskBytes: number; source?: string };
   bmc?: { cipherSuite?: number; lastContact?: string; poweredOn?: boolean };
   /** The work under way that takes several steps; resumed from here after a restart. */
   operation?: OperationStatus;

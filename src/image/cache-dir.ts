@@ -56,8 +56,15 @@ export class CacheDir {
 
   /** Digest remembered for a source key, if any. */
   async lookup(key: string): Promise<string | undefined> {
+    return this.lookupSource(sourceName(key));
+  }
+
+  /** The same by the name of the source. */
+  async lookupSource(source: string): Promise<string | undefined> {
+    if (!isSourceName(source)) return undefined;
     try {
-      const json: unknown = JSON.parse(await readFile(this.#sourcePath(key), 'utf8'));
+      const path = join(this.#dir, 'sources', source.slice(SOURCE.length));
+      const json: unknown = JSON.parse(await readFile(path, 'utf8'));
       const digest = typeof json === 'object' && json !== null && 'digest' in json ? json.digest : undefined;
       return typeof digest === 'string' && isDigest(digest) ? digest : undefined;
     } catch {
@@ -67,7 +74,7 @@ export class CacheDir {
   }
 
   async remember(key: string, digest: string): Promise<void> {
-    const path = this.#sourcePath(key);
+    const path = join(this.#dir, 'sources', keyName(key));
     const part = join(this.#dir, 'tmp', `source-${digestHex(digest)}-${keyName(key)}`);
     await writeSynced(part, JSON.stringify({ digest }));
     await rename(part, path);
@@ -102,10 +109,6 @@ export class CacheDir {
     }
     return out;
   }
-
-  #sourcePath(key: string): string {
-    return join(this.#dir, 'sources', keyName(key));
-  }
 }
 
 export interface CachedImage {
@@ -137,6 +140,17 @@ export function isDigest(text: string): boolean {
 function digestHex(digest: string): string {
   if (!isDigest(digest)) throw new RangeError('not an image digest');
   return digest.slice('sha256:'.length);
+}
+
+const SOURCE = 'source:';
+
+/** What an image is called before its digest is known: by what was asked for. */
+export function sourceName(key: string): string {
+  return SOURCE + keyName(key);
+}
+
+export function isSourceName(text: string): boolean {
+  return /^source:[0-9a-f]{64}$/.test(text);
 }
 
 function keyName(key: string): string {

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
 import { errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
-import { CacheDir, evictions } from './cache-dir.ts';
+import { CacheDir, evictions, isSourceName, sourceName } from './cache-dir.ts';
 import { type Checksum, findInSums, parseChecksum } from './checksum.ts';
 import { convertImage, fileFacts, hashFile } from './convert.ts';
 import { downloadText, downloadTo, type FetchDoors } from './download.ts';
 import { imageErrors } from './errors.ts';
-import { PackedImage } from './folder.ts';
+import { FRAMES_FILE, PackedImage } from './folder.ts';
+import { type Growth, GrowingImage, growthFrom } from './growing.ts';
 import { type HttpDoor, undiciDoor } from './http-door.ts';
 import { verifyImage } from './inspect.ts';
 import type { ImageManifest } from './manifest-types.ts';
@@ -28,11 +29,15 @@ export interface ImageProgress {
   step: 'downloading' | 'verifying' | 'converting';
   bytesDone: number;
   bytesTotal?: number;
+  /** Set as soon as frames can be had: under this name, by `growth` and `frame`. */
+  growing?: { source: string; diskBytes: number };
 }
 
 export interface PreparedImage {
   digest: string;
   manifest: ImageManifest;
+  /** `source:<hex>`: what it is called before its digest is known. */
+  source: string;
 }
 
 export interface ImageCacheOptions {
@@ -72,6 +77,8 @@ export class ImageCache {
   readonly #maxImageBytes: number;
   readonly #localFiles: boolean;
   readonly #flights = new SingleFlight<PreparedImage, ImageProgress>();
+  /** Images that are being packed, by the name of their source. */
+  readonly #growing = new Map<string, GrowingImage>();
   readonly #open = new Map<string, { image: Promise<PackedImage>; usedAt: number }>();
   readonly #started: Promise<void>;
 
@@ -109,7 +116,7 @@ export class ImageCache {
     const key = JSON.stringify([request.url, checksum.algorithm, checksum.hex, request.format ?? '']);
     const known = await this.#dir.lookup(key);
     const cached = known === undefined ? undefined : await this.manifest(known);
-    if (cached !== undefined) return { digest: cached.digest, manifest: cached };
+    if (cached !== undefined) return { digest: cached.digest, manifest: cached, source: sourceName(key) };
     return this.#flights.run(key, options, (signal, report) =>
       this.#make(key, source, checksum, request, signal, report),
     );
@@ -120,9 +127,29 @@ export class ImageCache {
     return (await this.#image(digest))?.manifest;
   }
 
-  /** The zstd bytes of data frame `index`; undefined when there is no such image or the frame carries no data. */
-  async frame(digest: string, index: number): Promise<Uint8Array | undefined> {
-    return (await this.#image(digest))?.frame(index);
+  /**
+   * The zstd bytes of data frame `index`; undefined when there is no such image or the frame carries no data.
+   * @param name the image's digest or the name of its source, which may still be in the making
+   */
+  async frame(name: string, index: number): Promise<Uint8Array | undefined> {
+    const growing = this.#growing.get(name);
+    if (growing !== undefined) return growing.frame(index);
+    const digest = isSourceName(name) ? await this.#dir.lookupSource(name) : name;
+    return digest === undefined ? undefined : (await this.#image(digest))?.frame(index);
+  }
+
+  /**
+   * What is known of an image that is being prepared, or was, from frame `from` on.
+   * @param waitMs how long to wait when there is nothing new
+   * @returns undefined when nobody prepares it and it is not in the cache
+   */
+  async growth(source: string, from: number, waitMs: number, signal: AbortSignal): Promise<Growth | undefined> {
+    await this.#started;
+    const growing = this.#growing.get(source);
+    if (growing !== undefined) return growing.growth(from, waitMs, signal);
+    const digest = await this.#dir.lookupSource(source);
+    const manifest = digest === undefined ? undefined : await this.manifest(digest);
+    return manifest === undefined ? undefined : growthFrom(manifest.frames, from, manifest.diskBytes, digest);
   }
 
   /**
@@ -166,17 +193,61 @@ export class ImageCache {
     signal: AbortSignal,
     report: (progress: ImageProgress) => void,
   ): Promise<PreparedImage> {
+    const name = sourceName(key);
+    let growing: GrowingImage | undefined;
+    const grows = (image: GrowingImage) => {
+      growing = image;
+      this.#growing.set(name, image);
+    };
+    try {
+      const made = await this.#pack(key, source, checksum, request, signal, report, grows);
+      growing?.complete(made.digest);
+      return made;
+    } catch (error) {
+      // After everything is tidied up: whoever hears of it finds nothing half made.
+      growing?.fail(error);
+      throw error;
+    } finally {
+      // An aborted preparation may end after the next one of the same image has begun.
+      if (this.#growing.get(name) === growing) this.#growing.delete(name);
+      await growing?.close();
+    }
+  }
+
+  async #pack(
+    key: string,
+    source: ImageSource,
+    checksum: Checksum,
+    request: ImageRequest,
+    signal: AbortSignal,
+    report: (progress: ImageProgress) => void,
+    grows: (image: GrowingImage) => void,
+  ): Promise<PreparedImage> {
     const work = await this.#dir.workDir();
     const packed = await this.#dir.workDir();
     const where = redactUrl(request.url);
+    let growing: GrowingImage | undefined;
     try {
       const file = await this.#obtain(source, join(work, 'source'), checksum, where, signal, report);
+      const onProgress = (bytesDone: number) =>
+        report({
+          step: 'converting',
+          bytesDone,
+          ...(growing === undefined
+            ? {}
+            : { bytesTotal: growing.diskBytes, growing: { source: sourceName(key), diskBytes: growing.diskBytes } }),
+        });
       const manifest = await convertImage(file.path, packed, {
         format: request.format,
         where,
         maxDiskBytes: this.#maxImageBytes,
         signal,
-        onProgress: (bytesDone) => report({ step: 'converting', bytesDone }),
+        onProgress,
+        onSize: (diskBytes) => {
+          growing = new GrowingImage(join(packed, FRAMES_FILE), diskBytes, this.#clock);
+          grows(growing);
+        },
+        onFrame: (frame) => growing?.add(frame),
       });
       await file.check();
       // Looking at it drops a damaged copy, which would be in the way.
@@ -185,7 +256,7 @@ export class ImageCache {
       await this.#dir.remember(key, manifest.digest);
       this.#log.info('image is ready', { url: where, digest: manifest.digest, diskBytes: manifest.diskBytes });
       await this.#evict(manifest.digest);
-      return { digest: manifest.digest, manifest };
+      return { digest: manifest.digest, manifest, source: sourceName(key) };
     } catch (error) {
       throw nameField(noSpace(error, this.#dir.root), 'spec.image.url', where);
     } finally {

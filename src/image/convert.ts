@@ -9,7 +9,7 @@ import { imageErrors } from './errors.ts';
 import { packFolder, type PackOptions } from './folder.ts';
 import type { ImageManifest } from './manifest-types.ts';
 import { framesOfQcow2 } from './qcow2-frames.ts';
-import { type FrameLimits, framesOfStream, tooLarge } from './raw-frames.ts';
+import { type FrameLimits, framesOfStream, tooLarge, wholeSectors } from './raw-frames.ts';
 import { decideFormat, SNIFF_BYTES, sniffCompression } from './sniff.ts';
 
 export interface ConvertOptions extends PackOptions {
@@ -18,6 +18,8 @@ export interface ConvertOptions extends PackOptions {
   /** The image's URL, redacted, for messages. */
   where: string;
   maxDiskBytes: number;
+  /** Told before the first frame, when the size of the disk is known by then: not for a compressed raw image. */
+  onSize?: (diskBytes: number) => void;
 }
 
 /**
@@ -27,11 +29,18 @@ export interface ConvertOptions extends PackOptions {
  */
 export async function convertImage(path: string, dir: string, options: ConvertOptions): Promise<ImageManifest> {
   const compression = sniffCompression(await readHead(path));
-  const limits: FrameLimits = { maxDiskBytes: options.maxDiskBytes, signal: options.signal };
+  const limits: FrameLimits = {
+    maxDiskBytes: options.maxDiskBytes,
+    signal: options.signal,
+    onSize: options.onSize,
+  };
   const stream = decompressed(path, compression, options.signal);
   const { head, rest } = await peek(stream);
   const format = decideFormat(head, options.format, options.where);
-  if (format === 'raw') return packFolder(framesOfStream(rest, limits), dir, options);
+  if (format === 'raw') {
+    if (compression === 'none') options.onSize?.(wholeSectors((await stat(path)).size));
+    return packFolder(framesOfStream(rest, limits), dir, options);
+  }
   if (compression === 'none') {
     await rest.return(undefined);
     return withFile(path, (file) => packFolder(framesOfQcow2(file, limits), dir, options));

@@ -21,6 +21,8 @@ export interface PackOptions {
   signal: AbortSignal;
   /** Raw bytes of disk done so far. */
   onProgress?: (diskBytesDone: number) => void;
+  /** The next frame is in `frames.zst`. */
+  onFrame?: (frame: Frame) => void;
 }
 
 /**
@@ -63,6 +65,7 @@ async function packFrames(
     if (done === undefined) return;
     if (done.zstd !== undefined) await writeAll(out, done.zstd);
     list.push(done.frame);
+    options.onFrame?.(done.frame);
     diskBytes += done.rawBytes;
     options.onProgress?.(diskBytes);
   };

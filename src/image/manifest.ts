@@ -22,7 +22,8 @@ export function sealManifest(diskBytes: number, frames: Frame[]): ImageManifest 
   return { ...body, digest: imageDigest(body) };
 }
 
-function invalid(message: string): never {
+/** @throws IMAGE_MANIFEST_INVALID */
+export function invalidManifest(message: string): never {
   throw imageErrors.make('IMAGE_MANIFEST_INVALID', `image manifest: ${message}`);
 }
 
@@ -35,33 +36,47 @@ const isCount = (v: unknown, max: number): v is number =>
  * @throws IMAGE_MANIFEST_INVALID
  */
 export function parseManifest(json: unknown, expected?: string): ImageManifest {
-  if (typeof json !== 'object' || json === null) invalid('not an object');
+  if (typeof json !== 'object' || json === null) invalidManifest('not an object');
   const m = json as Record<string, unknown>;
-  if (m['version'] !== 1) invalid('version is not 1');
-  if (m['frameBytes'] !== FRAME_BYTES) invalid(`frames are not ${FRAME_BYTES} bytes`);
-  const { diskBytes, frames } = m;
-  if (!isCount(diskBytes, MAX_FRAMES * FRAME_BYTES) || diskBytes % IMAGE_SECTOR !== 0) invalid('bad diskBytes');
-  if (!Array.isArray(frames) || frames.length !== Math.ceil(diskBytes / FRAME_BYTES)) invalid('bad number of frames');
-  const size = { diskBytes, frameBytes: FRAME_BYTES };
-  const manifest = sealManifest(
-    diskBytes,
-    frames.map((f: unknown, i) => parseFrame(f, frameLength(size, i), i)),
-  );
-  if (m['digest'] !== manifest.digest) invalid(`digest is ${String(m['digest'])}, its frames make ${manifest.digest}`);
+  if (m['version'] !== 1) invalidManifest('version is not 1');
+  if (m['frameBytes'] !== FRAME_BYTES) invalidManifest(`frames are not ${FRAME_BYTES} bytes`);
+  const { frames } = m;
+  const diskBytes = parseDiskBytes(m['diskBytes']);
+  if (!Array.isArray(frames) || frames.length !== Math.ceil(diskBytes / FRAME_BYTES))
+    invalidManifest('bad number of frames');
+  const manifest = sealManifest(diskBytes, parseFrames(frames, 0, diskBytes));
+  if (m['digest'] !== manifest.digest)
+    invalidManifest(`digest is ${String(m['digest'])}, its frames make ${manifest.digest}`);
   if (expected !== undefined && expected !== manifest.digest) {
-    invalid(`digest is ${manifest.digest}, expected was ${expected}`);
+    invalidManifest(`digest is ${manifest.digest}, expected was ${expected}`);
   }
   return manifest;
 }
 
+/** @throws IMAGE_MANIFEST_INVALID */
+export function parseDiskBytes(json: unknown): number {
+  if (!isCount(json, MAX_FRAMES * FRAME_BYTES) || json % IMAGE_SECTOR !== 0) invalidManifest('bad diskBytes');
+  return json;
+}
+
+/**
+ * Frames of an image of this size, beginning with frame `from`.
+ * @throws IMAGE_MANIFEST_INVALID
+ */
+export function parseFrames(json: readonly unknown[], from: number, diskBytes: number): Frame[] {
+  const size = { diskBytes, frameBytes: FRAME_BYTES };
+  if (from + json.length > Math.ceil(diskBytes / FRAME_BYTES)) invalidManifest('more frames than the disk has');
+  return json.map((f, i) => parseFrame(f, frameLength(size, from + i), from + i));
+}
+
 function parseFrame(json: unknown, rawBytes: number, index: number): Frame {
-  if (typeof json !== 'object' || json === null) invalid(`frame ${index} is not an object`);
+  if (typeof json !== 'object' || json === null) invalidManifest(`frame ${index} is not an object`);
   const f = json as Record<string, unknown>;
   if (f['kind'] === 'zero' || f['kind'] === 'hole') return { kind: f['kind'] };
-  if (f['kind'] !== 'data') invalid(`frame ${index} has an unknown kind`);
+  if (f['kind'] !== 'data') invalidManifest(`frame ${index} has an unknown kind`);
   const { sha256, zstdBytes } = f;
-  if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) invalid(`frame ${index} has no SHA-256`);
-  if (!isCount(zstdBytes, maxZstdBytes(rawBytes))) invalid(`frame ${index} has a bad size`);
+  if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) invalidManifest(`frame ${index} has no SHA-256`);
+  if (!isCount(zstdBytes, maxZstdBytes(rawBytes))) invalidManifest(`frame ${index} has a bad size`);
   return { kind: 'data', sha256, zstdBytes };
 }
 

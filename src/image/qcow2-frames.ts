@@ -12,8 +12,7 @@ import {
 } from '../disk/qcow2.ts';
 import { imageErrors } from './errors.ts';
 import { FRAME_BYTES } from './manifest-types.ts';
-import { IMAGE_SECTOR } from './manifest.ts';
-import type { FrameLimits, RawFrame } from './raw-frames.ts';
+import { type FrameLimits, type RawFrame, wholeSectors } from './raw-frames.ts';
 import { zstdFrameBytes } from './zstd-frame.ts';
 
 const inflate = promisify(inflateRaw);
@@ -28,6 +27,7 @@ export async function* framesOfQcow2(file: FileHandle, limits: FrameLimits): Asy
   try {
     const reader = await Qcow2Reader.open(file, limits.maxDiskBytes);
     const { diskBytes } = reader.header;
+    limits.onSize?.(wholeSectors(diskBytes));
     for (let at = 0; at < diskBytes; at += FRAME_BYTES) {
       limits.signal.throwIfAborted();
       yield await reader.frame(at, Math.min(FRAME_BYTES, diskBytes - at));
@@ -74,7 +74,7 @@ export class Qcow2Reader {
 
   async frame(start: number, length: number): Promise<RawFrame> {
     const pieces = await this.#pieces(start, length);
-    const padded = Math.ceil(length / IMAGE_SECTOR) * IMAGE_SECTOR;
+    const padded = wholeSectors(length);
     if (pieces.every((p) => p.place.kind === 'hole')) return { kind: 'hole', length: padded };
     if (pieces.every((p) => p.place.kind === 'hole' || p.place.kind === 'zero'))
       return { kind: 'zero', length: padded };

@@ -9,6 +9,8 @@ export interface FrameLimits {
   /** Largest disk accepted, bytes. */
   maxDiskBytes: number;
   signal: AbortSignal;
+  /** Told before the first frame, when the size of the disk is known by then. */
+  onSize?: ((diskBytes: number) => void) | undefined;
 }
 
 /**
@@ -39,7 +41,12 @@ export async function* framesOfStream(
     }
   }
   if (total === 0) throw imageErrors.make('IMAGE_EMPTY', 'the image has no bytes');
-  if (used > 0) yield { kind: 'bytes', bytes: buffer.slice(0, Math.ceil(used / IMAGE_SECTOR) * IMAGE_SECTOR) };
+  if (used > 0) yield { kind: 'bytes', bytes: buffer.slice(0, wholeSectors(used)) };
+}
+
+/** Bytes of disk that an image of this size fills: whole sectors. */
+export function wholeSectors(bytes: number): number {
+  return Math.ceil(bytes / IMAGE_SECTOR) * IMAGE_SECTOR;
 }
 
 export function tooLarge(limit: number): never {

@@ -23,6 +23,8 @@ export interface BmcSource {
 export interface PreparedImage {
   digest: string;
   manifest: ImageManifest;
+  /** `source:<hex>`: what it was called while it was prepared. */
+  source: string;
 }
 
 export interface ImageProgress {
@@ -30,6 +32,15 @@ export interface ImageProgress {
   step: string;
   bytesDone: number;
   bytesTotal?: number;
+  /** Frames can be had: an agent may begin to write them. */
+  growing?: GrowingSource;
+}
+
+/** An image of which frames can be had while it is prepared. */
+export interface GrowingSource {
+  /** `source:<hex>`: what `image/` calls it until its digest is known. */
+  source: string;
+  diskBytes: number;
 }
 
 /** Fetches, checks and converts. `image/` through the composition. */

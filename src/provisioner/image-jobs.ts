@@ -1,12 +1,12 @@
 import type { Image } from '../api/baremetalhost.ts';
 import { keyText } from '../api/meta.ts';
 import { IngotError, errorCode, errorText } from '../core/errors.ts';
-import type { ImageProgress, PreparedImage, ProvisionerDoors } from './doors.ts';
+import type { GrowingSource, ImageProgress, PreparedImage, ProvisionerDoors } from './doors.ts';
 import { RateMeter } from './rate.ts';
 import type { Run } from './run.ts';
 
 export type ImageState =
-  | { kind: 'working' }
+  | { kind: 'working'; growing?: GrowingSource }
   | { kind: 'ready'; image: PreparedImage }
   | { kind: 'failed'; code: string; message: string };
 
@@ -81,7 +81,16 @@ export class ImageJobs {
       waiting: new Map(),
     };
     this.#jobs.set(id, job);
-    const onProgress = (progress: ImageProgress) => void (job.progress = progress);
+    const wakeAll = () => {
+      for (const host of job.waiting.values()) this.#doors.wake(host);
+    };
+    const onProgress = (progress: ImageProgress) => {
+      job.progress = progress;
+      const { growing } = progress;
+      if (growing === undefined || job.state.kind !== 'working' || job.state.growing !== undefined) return;
+      job.state = { kind: 'working', growing };
+      wakeAll();
+    };
     const { images, signal } = this.#doors;
     const checked = suspect === undefined ? Promise.resolve(true) : images.recheck(suspect, signal);
     checked
@@ -97,7 +106,7 @@ export class ImageJobs {
       .then((state) => {
         job.state = state;
         job.endedAt = this.#doors.clock.monotonic();
-        for (const host of job.waiting.values()) this.#doors.wake(host);
+        wakeAll();
       })
       .catch((error: unknown) => this.#doors.log.error('preparing an image ended badly', { error: errorText(error) }));
     return job;

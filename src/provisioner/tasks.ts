@@ -9,7 +9,10 @@ import type { Run, StepResult } from './run.ts';
 type Payload<T> = T extends TaskMessage ? Omit<T, 'id' | 'deadlineMs'> : never;
 export type TaskPayload = Payload<TaskMessage>;
 
-export type TaskOutcome = { kind: 'done'; result: TaskResult | undefined } | Exclude<StepResult, { kind: 'next' }>;
+/** Not done yet, or failed. */
+export type Unfinished = Exclude<StepResult, { kind: 'next' }>;
+
+export type TaskOutcome = { kind: 'done'; result: TaskResult | undefined } | Unfinished;
 
 /** The agent's answer wakes the host; this is only for when it does not come. */
 const POLL_MS = 5000;
@@ -59,7 +62,8 @@ async function issue(run: Run, id: string, kind: string, timeoutMs: number): Pro
   return task;
 }
 
-async function failed(run: Run, error: NonNullable<TaskStatus['error']>): Promise<TaskOutcome> {
+/** The task of this step did not do: it is issued again when that may help and not too often. */
+export async function failed(run: Run, error: NonNullable<TaskStatus['error']>): Promise<Unfinished> {
   const retries = run.operation?.retries ?? 0;
   if (error.retry === true && retries < run.doors.limits.taskRetries) return again(run, error.message);
   return { kind: 'failed', code: error.code, message: error.message };
@@ -75,7 +79,7 @@ async function timedOut(run: Run, kind: string, timeoutMs: number): Promise<Task
   return boot === 'on' || boot.kind === 'next' ? outcome : boot;
 }
 
-async function again(run: Run, why: string): Promise<TaskOutcome> {
+async function again(run: Run, why: string): Promise<Unfinished> {
   run.see('host', 'task-retry', `trying again: ${why}`);
   await run.doors.book.update(run.key, ({ operation }) =>
     operation === undefined ? undefined : { operation: { ...operation, retries: operation.retries + 1 } },

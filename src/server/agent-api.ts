@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { AGENT_PATHS, type AgentLogLine } from '../agent-protocol/messages.ts';
+import { AGENT_PATHS, type AgentLogLine, type ManifestReply } from '../agent-protocol/messages.ts';
 import { type Checked, checkAgentMessage } from '../agent-protocol/schema.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import type { Clock } from '../core/clock.ts';
@@ -11,7 +11,14 @@ import type { AgentLogs } from './agent-logs.ts';
 import { serverErrors } from './errors.ts';
 import { localAddress, plainAddress } from './boot-http.ts';
 
+/** Images that may still be prepared. `image/cache.ts` through the composition. */
+export interface ImageGrowth {
+  /** Undefined: nothing is known of this image now. */
+  growth(source: string, from: number, waitMs: number, signal: AbortSignal): Promise<ManifestReply | undefined>;
+}
+
 export interface AgentApiDoors {
+  images: ImageGrowth;
   sessions: AgentSessions;
   board: TaskBoard;
   book: ProgressBook;
@@ -56,15 +63,18 @@ export function agentRoutes(app: FastifyInstance, doors: AgentApiDoors): void {
 
   app.get<{ Querystring: { wait?: string } }>(AGENT_PATHS.task, async (request, reply) => {
     const key = sessionOf(doors, request);
-    const wait = Math.min(MAX_WAIT_S, Math.max(0, Number(request.query.wait ?? 0) || 0));
-    const gone = new AbortController();
-    request.raw.once('close', () => gone.abort());
-    const task = await board.next(key, wait * 1000, AbortSignal.any([gone.signal, doors.signal]));
-    if (task === undefined || gone.signal.aborted) return reply.code(204).send();
+    const signal = goneSignal(doors, request);
+    const task = await board.next(key, waitMs(request.query.wait), signal);
+    if (task === undefined || (signal.aborted && !doors.signal.aborted)) return reply.code(204).send();
     // A session that ended while it waited gets no task of its successor.
     sessionOf(doors, request);
     await markRunning(doors, key, task.id);
     return task;
+  });
+
+  app.get<{ Querystring: ManifestQuery }>(AGENT_PATHS.manifest, async (request, reply) => {
+    const known = await manifestFor(doors, sessionOf(doors, request), request);
+    return known ?? reply.code(503).send('nothing is known of this image now\n');
   });
 
   app.post(AGENT_PATHS.progress, { bodyLimit: REGISTER_BYTES, onRequest }, (request) => {
@@ -84,6 +94,39 @@ export function agentRoutes(app: FastifyInstance, doors: AgentApiDoors): void {
     await doors.logs.append(key, logLines(request.body));
     return reply.code(204).send();
   });
+}
+
+interface ManifestQuery {
+  task?: string;
+  from?: string;
+  wait?: string;
+}
+
+/** Only of the image that this machine is told to write. */
+async function manifestFor(
+  doors: AgentApiDoors,
+  key: ObjectKey,
+  request: FastifyRequest<{ Querystring: ManifestQuery }>,
+): Promise<ManifestReply | undefined> {
+  const { task: id, from, wait } = request.query;
+  const task = doors.board.current(key);
+  if (task?.id !== id || task?.kind !== 'write' || !('source' in task.write)) return undefined;
+  const first = Number(from ?? 0);
+  if (!Number.isSafeInteger(first) || first < 0)
+    throw serverErrors.make('SERVER_REQUEST_INVALID', 'from: not a number');
+  return doors.images.growth(task.write.source, first, waitMs(wait), goneSignal(doors, request));
+}
+
+/** How long a poll may take, ms. */
+function waitMs(wait: string | undefined): number {
+  return Math.min(MAX_WAIT_S, Math.max(0, Number(wait ?? 0) || 0)) * 1000;
+}
+
+/** Aborts when the peer hangs up or the server stops. */
+function goneSignal(doors: AgentApiDoors, request: Pick<FastifyRequest, 'raw'>): AbortSignal {
+  const gone = new AbortController();
+  request.raw.once('close', () => gone.abort());
+  return AbortSignal.any([gone.signal, doors.signal]);
 }
 
 function sessionOf(doors: AgentApiDoors, request: FastifyRequest): ObjectKey {

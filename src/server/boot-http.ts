@@ -20,8 +20,8 @@ import { FILE_METHODS, sendFile } from './static-file.ts';
 /** Prepared images, to be read. `image/cache.ts` through the composition. */
 export interface ImageFrames {
   manifest(digest: string): Promise<ImageManifest | undefined>;
-  /** The zstd bytes of a data frame. */
-  frame(digest: string, index: number): Promise<Uint8Array | undefined>;
+  /** The zstd bytes of a data frame, by the image's digest or, while it may still be prepared, its source. */
+  frame(name: string, index: number): Promise<Uint8Array | undefined>;
 }
 
 export interface BootHttpDoors {
@@ -102,13 +102,15 @@ export function bootRoutes(app: FastifyInstance, doors: BootHttpDoors): void {
     return sendManifest(reply, await doors.images.manifest(digest));
   });
 
-  app.get<Signed & { Params: { digest: string; index: string } }>(
-    '/image/:digest/frames/:index',
+  app.get<Signed & { Params: { name: string; index: string } }>(
+    '/image/:name/frames/:index',
     async (request, reply) => {
-      const { digest, index } = request.params;
-      verify(request, `image/${digest}`);
-      const frame = /^\d{1,9}$/.test(index) ? await doors.images.frame(digest, Number(index)) : undefined;
-      if (frame === undefined) return reply.code(404).send('no such frame\n');
+      const { name, index } = request.params;
+      verify(request, `image/${name}`);
+      const frame = /^\d{1,9}$/.test(index) ? await doors.images.frame(name, Number(index)) : undefined;
+      // By its source an image comes to be, also once more after the engine was started anew: asking again is right.
+      const missing = name.startsWith('source:') ? 503 : 404;
+      if (frame === undefined) return reply.code(missing).send('no such frame\n');
       bytes.add('image', frame.length);
       return reply.type('application/zstd').send(frame);
     },

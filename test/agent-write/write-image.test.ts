@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { zstdCompressSync } from 'node:zlib';
+import { wholeImage } from '../../src/agent/write/image-feed.ts';
 import { writeErrors } from '../../src/agent/write/errors.ts';
 import { writeImage, type WriteOptions } from '../../src/agent/write/write-image.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
@@ -36,8 +37,7 @@ function write(disk: FakeDisk, img: FakeImage, run: Run = {}) {
   const { fetched = [], ...rest } = run;
   return writeImage({
     device: disk,
-    manifest: img.manifest,
-    manifestDigest: img.manifest.digest,
+    image: wholeImage(img.manifest, img.manifest.digest),
     fetchFrame: (i) => {
       fetched.push(i);
       const zstd = img.zstd.get(i);
@@ -73,6 +73,7 @@ describe('writing an image', () => {
         bytesFetched: image.networkBytes,
         bytesWritten: 7 * FRAME_BYTES + (1 << 20),
         seconds: 0,
+        manifestDigest: image.manifest.digest,
       },
     );
   });
@@ -210,15 +211,16 @@ describe('what a writer refuses', () => {
   });
 
   it('a manifest that is not the one decided on, or was changed', async () => {
-    const disk = new FakeDisk(40 << 20);
     const other = await fakeImage(['data']);
-    await assert.rejects(write(disk, image, { manifest: other.manifest }), (e) =>
-      imageErrors.is(e, 'IMAGE_MANIFEST_INVALID'),
-    );
+    const refused = (manifest: unknown) =>
+      assert.throws(
+        () => wholeImage(manifest, image.manifest.digest),
+        (e) => imageErrors.is(e, 'IMAGE_MANIFEST_INVALID'),
+      );
+    refused(other.manifest);
     const frames = image.manifest.frames.map((f, i) => (i === 1 ? { kind: 'zero' } : f));
     const changed = { ...image.manifest, frames };
-    await assert.rejects(write(disk, image, { manifest: changed }), (e) => imageErrors.is(e, 'IMAGE_MANIFEST_INVALID'));
-    untouched(disk);
+    refused(changed);
   });
 
   it('a table made for another sector size, before the first write', async () => {

@@ -20,8 +20,9 @@ test('a server that never answers for the manifest is given up, and the disk is 
     return new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
   };
   const write = { target: disk, manifestUrl: 'http://x/m', manifestDigest: 'sha256:aa', framesUrl: 'http://x/{index}' };
+  const never = () => Promise.reject(new Error('not asked'));
   const context = { signal: new AbortController().signal, report: () => {}, log: silentLogger };
-  const done = runWrite(write, [disk], { fetch, clock, random: () => 0 }, context);
+  const done = runWrite('1', write, [disk], { fetch, manifest: never, clock, random: () => 0 }, context);
   const refused = assert.rejects(done, { code: 'DEADLINE_EXCEEDED', retry: true });
   await asked.promise;
   await clock.advance(180_000);

@@ -188,7 +188,7 @@ async function assertImageOnDisk(lab: FullLab): Promise<void> {
 /** What all frames of the image are together as they are sent, by the engine's own file of them. */
 async function frameBytes(lab: FullLab): Promise<number> {
   const { image } = await lab.progress(NAME);
-  const digest = image?.manifestDigest.replace('sha256:', '') ?? '';
+  const digest = image?.manifestDigest?.replace('sha256:', '') ?? '';
   return (await stat(join(lab.dir, 'engine/images/images', digest, 'frames.zst'))).size;
 }
 

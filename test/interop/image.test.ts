@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { openBlockDevice } from '../../src/agent/write/block-device.ts';
 import { writeErrors } from '../../src/agent/write/errors.ts';
+import { wholeImage } from '../../src/agent/write/image-feed.ts';
 import { writeImage, type WriteOptions } from '../../src/agent/write/write-image.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { exec } from '../../src/core/exec.ts';
@@ -52,8 +53,7 @@ async function write(device: string, image: PreparedImage, more: Partial<WriteOp
   await using disk = await openBlockDevice(device, { log: silentLogger });
   return await writeImage({
     device: disk,
-    manifest: image.manifest,
-    manifestDigest: image.digest,
+    image: wholeImage(image.manifest, image.digest),
     fetchFrame: async (i) => (await cache.frame(image.digest, i)) ?? new Uint8Array(),
     signal,
     clock: systemClock,

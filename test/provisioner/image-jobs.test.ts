@@ -15,7 +15,7 @@ function world(clock: FakeClock) {
   const prepare = () =>
     missing
       ? Promise.reject(imageErrors.make('IMAGE_NOT_FOUND', '404'))
-      : Promise.resolve({ digest: DIGEST, manifest: MANIFEST });
+      : Promise.resolve({ digest: DIGEST, manifest: MANIFEST, source: 'source:x' });
   const woken: string[] = [];
   const jobs = new ImageJobs({
     images: { prepare, recheck: () => Promise.resolve(true) },

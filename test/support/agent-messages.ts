@@ -123,6 +123,7 @@ export const resultSamples: ResultMessage[] = [
       bytesFetched: 41213376,
       bytesWritten: 130023424,
       seconds: 9.412,
+      manifestDigest: `sha256:${'5d'.repeat(32)}`,
     },
   },
   {

@@ -21,10 +21,12 @@ import { readPreprovisioningNetwork } from '../../src/host/preprovisioning.ts';
 import type { ImageManifest } from '../../src/image/manifest-types.ts';
 import { Astray } from '../../src/provisioner/astray.ts';
 import { AgentSessions } from '../../src/provisioner/agent-sessions.ts';
-import { DEFAULT_LIMITS, type Limits, type PreparedImage } from '../../src/provisioner/doors.ts';
+import { DEFAULT_LIMITS, type ImageSource, type Limits, type PreparedImage } from '../../src/provisioner/doors.ts';
 import { NativeProvisioner } from '../../src/provisioner/native.ts';
 import type { HostContext, Outcome, Provisioner } from '../../src/provisioner/provisioner.ts';
 import { TaskBoard } from '../../src/provisioner/task-board.ts';
+import type { ImageGrowth } from '../../src/server/agent-api.ts';
+import type { ImageFrames } from '../../src/server/boot-http.ts';
 import { AgentLogs } from '../../src/server/agent-logs.ts';
 import { BootFiles } from '../../src/server/boot-files.ts';
 import { ByteCounter } from '../../src/server/byte-counter.ts';
@@ -64,6 +66,9 @@ const FAST: Limits = {
   bmcTroubleMs: 2000,
 };
 
+/** Images as the engine's parts see them: `image/cache.ts`, or what a test makes of them. */
+export type WorldImages = Pick<ImageSource, 'prepare'> & ImageGrowth & Pick<ImageFrames, 'frame'>;
+
 /** What outlives an engine: objects, the machine, secrets, certificate, ports. */
 export class World {
   readonly store = new MemoryStore();
@@ -74,6 +79,8 @@ export class World {
   ports = { http: 0, agent: 0 };
   imageFailure: Error | undefined;
   imageCalls = 0;
+  /** Instead of an image that is there at once. */
+  images: WorldImages | undefined;
   /** Digests of images that were looked at again. */
   readonly rechecked: string[] = [];
   /** Prepared only when this resolves. */
@@ -198,7 +205,7 @@ export class Engine {
       bmcs: { get: () => Promise.resolve(world.bmc ?? world.machine), release: () => Promise.resolve() },
       media,
       images: {
-        prepare: () => prepare(world),
+        prepare: (image, options) => world.images?.prepare(image, options) ?? prepare(world),
         recheck: (digest) => {
           world.rechecked.push(digest);
           return Promise.resolve(false);
@@ -217,7 +224,15 @@ export class Engine {
     const agent = await startAgentApi(
       { address: '127.0.0.1', port: world.ports.agent },
       world.tls,
-      { sessions, board, book, logs: new AgentLogs(join(world.dir, 'logs')), clock, signal: stop.signal },
+      {
+        images: { growth: (...args) => world.images?.growth(...args) ?? Promise.resolve(undefined) },
+        sessions,
+        board,
+        book,
+        logs: new AgentLogs(join(world.dir, 'logs')),
+        clock,
+        signal: stop.signal,
+      },
       log,
     );
     const fetched = new MediaFetch({ book, timeline, clock });
@@ -234,7 +249,8 @@ export class Engine {
         astray,
         images: {
           manifest: () => Promise.resolve(MANIFEST),
-          frame: (_, i) => Promise.resolve(i < 2 ? Uint8Array.of(1, 2, 3) : undefined),
+          frame: (name, i) =>
+            world.images?.frame(name, i) ?? Promise.resolve(i < 2 ? Uint8Array.of(1, 2, 3) : undefined),
         },
         script: { ...common, agentPort: agent.port },
         hostAt: () => KEY,
@@ -280,7 +296,7 @@ async function prepare(world: World): Promise<PreparedImage> {
   world.imageCalls += 1;
   await world.imageHold;
   if (world.imageFailure !== undefined) throw world.imageFailure;
-  return { digest: DIGEST, manifest: MANIFEST };
+  return { digest: DIGEST, manifest: MANIFEST, source: `source:${'0'.repeat(64)}` };
 }
 
 /** What firmware and iPXE do: ask DHCP, follow the script. */

@@ -1,6 +1,12 @@
 import http from 'node:http';
 import https from 'node:https';
-import { AGENT_PATHS, type DiskFacts, type TaskMessage, type TaskResult } from '../../src/agent-protocol/messages.ts';
+import {
+  AGENT_PATHS,
+  type DiskFacts,
+  type ManifestReply,
+  type TaskMessage,
+  type TaskResult,
+} from '../../src/agent-protocol/messages.ts';
 import { errorCode } from '../../src/core/errors.ts';
 import { parseManifest } from './parse-manifest.ts';
 import { wipeFile, writeToFile } from './write-to-file.ts';
@@ -114,7 +120,7 @@ export class SimAgent {
       const progress = { taskId: task.id, step: `doing ${task.kind}`, bytesDone: 1, bytesTotal: 2 };
       const told = await this.#call('POST', server + AGENT_PATHS.progress, progress);
       if ((JSON.parse(told.body) as { cancel: boolean }).cancel) return undefined;
-      return { taskId: task.id, ok: true, result: await this.#do(task) };
+      return { taskId: task.id, ok: true, result: await this.#do(server, task) };
     } catch (error) {
       this.#signal.throwIfAborted();
       const retry = error instanceof Error && error.message.includes('again');
@@ -123,7 +129,7 @@ export class SimAgent {
     }
   }
 
-  async #do(task: TaskMessage): Promise<TaskResult> {
+  async #do(server: string, task: TaskMessage): Promise<TaskResult> {
     const { disks } = this.#hardware;
     switch (task.kind) {
       case 'inspect':
@@ -147,7 +153,7 @@ export class SimAgent {
           disks: disks.map((d) => ({ name: d.name, action: 'metadata', verified: true, detail: '' })),
         };
       case 'write':
-        return this.#write(task.write);
+        return this.#write(server, task);
       case 'finish': {
         const disk = disks.find((d) => d.serial === task.finish.target.serial);
         if (disk !== undefined && task.finish.configDrive !== undefined) disk.configDrive = task.finish.configDrive;
@@ -163,14 +169,23 @@ export class SimAgent {
     }
   }
 
-  async #write(write: Extract<TaskMessage, { kind: 'write' }>['write']): Promise<TaskResult> {
+  async #write(server: string, task: Extract<TaskMessage, { kind: 'write' }>): Promise<TaskResult> {
+    const { write } = task;
     const disk = this.#hardware.disks.find((d) => d.serial === write.target.serial);
     if (disk === undefined) throw new Error('no such disk');
     if (disk.file !== undefined) {
-      const result = await writeToFile(disk.file, write, this.#signal);
-      disk.image = write.manifestDigest;
+      const result = await this.#watched(server, task.id, (signal) =>
+        writeToFile(
+          { ...factsOf(disk), file: disk.file ?? '' },
+          task,
+          (id, from) => this.#manifest(server, id, from),
+          signal,
+        ),
+      );
+      disk.image = result.manifestDigest;
       return result;
     }
+    if ('source' in write) throw new Error('a growing image needs a disk with a file');
     const manifest = parseManifest((await this.#call('GET', write.manifestUrl)).body);
     if (manifest.digest !== write.manifestDigest) throw new Error('wrong manifest');
     let bytesFetched = 0;
@@ -189,7 +204,33 @@ export class SimAgent {
       bytesFetched,
       bytesWritten: manifest.diskBytes,
       seconds: 0.1,
+      manifestDigest: manifest.digest,
     };
+  }
+
+  /** What is told of a growing image; as the real client, an error is one that may go away. */
+  async #manifest(server: string, taskId: string, from: number): Promise<ManifestReply> {
+    const reply = await this.#call('GET', `${server}${AGENT_PATHS.manifest}?task=${taskId}&from=${from}&wait=2`);
+    if (reply.status !== 200) throw new Error(`manifest: ${reply.status}`);
+    return JSON.parse(reply.body) as ManifestReply;
+  }
+
+  /** Long work that the server may call off. */
+  async #watched<T>(server: string, taskId: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const cancelled = new AbortController();
+    const beat = setInterval(() => {
+      this.#call('POST', server + AGENT_PATHS.progress, { taskId, step: 'writing image' })
+        .then(({ status, body }) => {
+          if (status === 200 && (JSON.parse(body) as { cancel: boolean }).cancel)
+            cancelled.abort(new Error('called off'));
+        })
+        .catch(() => {});
+    }, 500);
+    try {
+      return await work(AbortSignal.any([this.#signal, cancelled.signal]));
+    } finally {
+      clearInterval(beat);
+    }
   }
 
   #call(method: string, url: string, body?: unknown): Promise<Reply> {
@@ -209,5 +250,6 @@ function factsOf(disk: SimDisk): DiskFacts {
   const facts = { ...disk };
   delete facts.image;
   delete facts.configDrive;
+  delete facts.file;
   return facts;
 }

@@ -1,7 +1,6 @@
 import { open } from 'node:fs/promises';
-import { openBlockDevice } from '../../src/agent/write/block-device.ts';
-import { writeImage } from '../../src/agent/write/write-image.ts';
-import type { WriteResult, WriteTask } from '../../src/agent-protocol/messages.ts';
+import { type AskTaskManifest, runWrite } from '../../src/agent/write-task.ts';
+import type { DiskFacts, WriteResult, WriteTask } from '../../src/agent-protocol/messages.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
 
@@ -13,19 +12,22 @@ async function get(url: string, signal: AbortSignal): Promise<Uint8Array> {
   return new Uint8Array(await reply.arrayBuffer());
 }
 
-/** A write task done by the agent's own writer, onto a file of a fixed size. */
-export async function writeToFile(file: string, task: WriteTask, signal: AbortSignal): Promise<WriteResult> {
-  await using device = await openBlockDevice(file, { log: silentLogger });
-  return await writeImage({
-    device,
-    manifest: JSON.parse(Buffer.from(await get(task.manifestUrl, signal)).toString('utf8')),
-    manifestDigest: task.manifestDigest,
-    fetchFrame: (index, stop) => get(task.framesUrl.replace('{index}', String(index)), stop),
-    signal,
-    clock: systemClock,
-    random: Math.random,
-    log: silentLogger,
-  });
+/** A write task done by the agent's own writer, onto a file that stands for `disk` and has its size. */
+export function writeToFile(
+  disk: DiskFacts & { file: string },
+  task: { id: string; write: WriteTask },
+  manifest: AskTaskManifest,
+  signal: AbortSignal,
+): Promise<WriteResult> {
+  const { file, ...facts } = disk;
+  const fetchUrl = (url: string, _maxBytes: number, stop: AbortSignal) => get(url, stop);
+  return runWrite(
+    task.id,
+    task.write,
+    [{ ...facts, name: file }],
+    { fetch: fetchUrl, manifest, clock: systemClock, random: Math.random },
+    { signal, report: () => {}, log: silentLogger },
+  );
 }
 
 /** What a cleaning of metadata leaves of both ends of a disk. */

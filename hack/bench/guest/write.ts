@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { open, readFile, writeFile } from 'node:fs/promises';
 import { openBlockDevice } from '../../../src/agent/write/block-device.ts';
+import { wholeImage } from '../../../src/agent/write/image-feed.ts';
 import { writeImage } from '../../../src/agent/write/write-image.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { silentLogger } from '../../../src/core/log.ts';
@@ -45,8 +46,7 @@ async function ingot({ manifest, concurrency }: Job) {
   for (const f of manifest.frames) offsets.push((offsets.at(-1) ?? 0) + (f.kind === 'data' ? f.zstdBytes : 0));
   return await writeImage({
     device,
-    manifest,
-    manifestDigest: manifest.digest,
+    image: wholeImage(manifest, manifest.digest),
     fetchFrame: async (index) => {
       const from = offsets[index] ?? 0;
       const zstd = new Uint8Array((offsets[index + 1] ?? 0) - from);

@@ -1,4 +1,4 @@
-import type { ProgressReply, RegisterReply, TaskMessage } from '../../agent-protocol/messages.ts';
+import type { ManifestReply, ProgressReply, RegisterReply, TaskMessage } from '../../agent-protocol/messages.ts';
 import { agentErrors } from '../errors.ts';
 
 /**
@@ -49,6 +49,19 @@ export function parseProgressReply(value: unknown): ProgressReply {
   return { cancel: object(value, 'the reply to progress')['cancel'] === true };
 }
 
+/** The frames are checked where they are used. @throws AGENT_BAD_REPLY */
+export function parseManifestReply(value: unknown): ManifestReply {
+  const reply = object(value, 'the reply to manifest');
+  const kind = text(reply, 'kind');
+  if (kind === 'failed') return { kind, code: text(reply, 'code'), message: text(reply, 'message') };
+  const { frames } = reply;
+  if (!Array.isArray(frames)) throw bad('frames are not a list');
+  const known = { diskBytes: count(reply, 'diskBytes'), frames: frames as unknown[] };
+  if (kind === 'growing') return { kind, ...known };
+  if (kind === 'complete') return { kind, ...known, digest: text(reply, 'digest') };
+  throw bad(`manifest kind ${kind}`);
+}
+
 /** @throws AGENT_BAD_REPLY */
 export function parseTaskMessage(value: unknown): TaskMessage {
   const task = object(value, 'the task');
@@ -78,12 +91,9 @@ type Write = Extract<TaskMessage, { kind: 'write' }>['write'];
 type Finish = Extract<TaskMessage, { kind: 'finish' }>['finish'];
 
 function writeTask(from: Obj): Write {
-  return {
-    target: target(from),
-    manifestUrl: text(from, 'manifestUrl'),
-    manifestDigest: text(from, 'manifestDigest'),
-    framesUrl: text(from, 'framesUrl'),
-  };
+  const base = { target: target(from), framesUrl: text(from, 'framesUrl') };
+  if (from['source'] !== undefined) return { ...base, source: text(from, 'source') };
+  return { ...base, manifestUrl: text(from, 'manifestUrl'), manifestDigest: text(from, 'manifestDigest') };
 }
 
 function finishTask(from: Obj): Finish {

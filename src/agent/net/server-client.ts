@@ -2,6 +2,7 @@ import { Agent as HttpAgent } from 'node:http';
 import {
   AGENT_PATHS,
   type AgentLogLine,
+  type ManifestReply,
   type ProgressMessage,
   type ProgressReply,
   type RegisterReply,
@@ -14,11 +15,15 @@ import { Deadline } from '../../core/deadline.ts';
 import { agentErrors } from '../errors.ts';
 import { type HttpAgents, type HttpReply, exchange } from './http.ts';
 import { PinnedAgent } from './pinned-agent.ts';
-import { parseProgressReply, parseRegisterReply, parseTaskMessage } from './replies.ts';
+import { parseManifestReply, parseProgressReply, parseRegisterReply, parseTaskMessage } from './replies.ts';
 
 /** Task messages carry config drives, base64 of up to 64 MiB. */
 const MAX_TASK_BYTES = 96 * 1024 * 1024;
 const MAX_REPLY_BYTES = 64 * 1024;
+/** Some thousands of frames of a manifest. */
+const MAX_MANIFEST_PART_BYTES = 4 * 1024 * 1024;
+/** How long the server may wait for something new to say about a manifest, s. */
+const MANIFEST_WAIT_S = 8;
 /** How long one exchange may take besides the server's own waiting, ms. */
 const EXCHANGE_MS = 30_000;
 
@@ -54,16 +59,16 @@ export class ServerClient {
 
   /** Waits up to `waitSeconds` at the server for a task. @throws AGENT_SESSION_OVER, AGENT_SERVER_*, AGENT_BAD_REPLY */
   async nextTask(waitSeconds: number, signal: AbortSignal): Promise<TaskMessage | undefined> {
-    using limit = new Deadline(this.#clock, 'a task from the server', EXCHANGE_MS + waitSeconds * 1000, signal);
-    const reply = await exchange(this.#agents, {
-      method: 'GET',
-      url: `${this.#base}${AGENT_PATHS.task}?wait=${waitSeconds}`,
-      headers: this.#headers(),
-      maxBytes: MAX_TASK_BYTES,
-      signal: limit.signal,
-    });
+    const reply = await this.#get(`${AGENT_PATHS.task}?wait=${waitSeconds}`, waitSeconds, MAX_TASK_BYTES, signal);
     if (reply.status === 204) return undefined;
     return parseTaskMessage(okJson(reply));
+  }
+
+  /** What is known of the image of a write task, from frame `from` on. @throws AGENT_SESSION_OVER, AGENT_SERVER_*, AGENT_BAD_REPLY */
+  async manifest(taskId: string, from: number, signal: AbortSignal): Promise<ManifestReply> {
+    const query = new URLSearchParams({ task: taskId, from: String(from), wait: String(MANIFEST_WAIT_S) });
+    const path = `${AGENT_PATHS.manifest}?${query.toString()}`;
+    return parseManifestReply(okJson(await this.#get(path, MANIFEST_WAIT_S, MAX_MANIFEST_PART_BYTES, signal)));
   }
 
   async progress(message: ProgressMessage, signal: AbortSignal): Promise<ProgressReply> {
@@ -96,6 +101,19 @@ export class ServerClient {
 
   #headers(): Record<string, string> {
     return this.#sessionKey === undefined ? {} : { authorization: `Bearer ${this.#sessionKey}` };
+  }
+
+  /** A poll: the server may take `waitSeconds` before it answers. */
+  async #get(path: string, waitSeconds: number, maxBytes: number, signal: AbortSignal): Promise<HttpReply> {
+    const what = `the server's answer to ${path.split('?')[0]}`;
+    using limit = new Deadline(this.#clock, what, EXCHANGE_MS + waitSeconds * 1000, signal);
+    return await exchange(this.#agents, {
+      method: 'GET',
+      url: `${this.#base}${path}`,
+      headers: this.#headers(),
+      maxBytes,
+      signal: limit.signal,
+    });
   }
 
   async #post(path: string, body: string, signal: AbortSignal, type = 'application/json'): Promise<HttpReply> {

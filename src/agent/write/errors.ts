@@ -16,6 +16,16 @@ export const writeErrors = defineErrors({
     retry: true,
     hint: 'check that the machine can reach the server; the write goes on where it stopped',
   },
+  WRITE_MANIFEST_UNAVAILABLE: {
+    blame: 'network',
+    retry: true,
+    hint: 'check that the machine can reach the server, and the server’s log for the image',
+  },
+  WRITE_IMAGE_FAILED: {
+    blame: 'peer',
+    retry: false,
+    hint: 'the image turned out wrong while it was prepared; nothing on the disk is bootable',
+  },
   WRITE_FRAME_CORRUPT: {
     blame: 'ingot',
     retry: true,

@@ -5,10 +5,10 @@ import { errorText, IngotError } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import { imageErrors } from '../../image/errors.ts';
 import { decodeFrame } from '../../image/frame-codec.ts';
-import type { ImageManifest } from '../../image/manifest-types.ts';
 import { frameLength } from '../../image/manifest.ts';
 import { writeErrors } from './errors.ts';
 import type { Gate } from './gate.ts';
+import type { Frames } from './plan.ts';
 
 /** Gives the zstd bytes of data frame `index`. Throwing an IngotError whose `retry` is false ends the write at once. */
 export type FetchFrame = (index: number, signal: AbortSignal) => Promise<Uint8Array>;
@@ -36,7 +36,7 @@ const MAX_CORRUPT = 4;
  * @throws WRITE_FRAME_UNAVAILABLE, WRITE_FRAME_CORRUPT, a final error of `fetchFrame`, the signal's reason
  */
 export async function fetchRaw(
-  manifest: ImageManifest,
+  manifest: Frames,
   index: number,
   doors: FetchDoors,
   signal: AbortSignal,

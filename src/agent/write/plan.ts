@@ -7,39 +7,54 @@ export type Job = { kind: 'data'; index: number } | { kind: 'zero'; first: numbe
 /** A run of zero frames is cut so that progress moves and cancelling works: 256 MiB. */
 const MAX_ZERO_FRAMES = 64;
 
-export interface WritePlan {
-  /** Frames between first and last, upwards. */
-  jobs: Job[];
-  /** Frames that are written after everything else is flushed, in this order: the last one, then frame 0. */
-  ends: number[];
+/** The size of an image, and as much as is known of its frames. */
+export type Frames = Pick<ImageManifest, 'diskBytes' | 'frameBytes' | 'frames'>;
+
+/** Index of the last frame. */
+export function lastFrame(image: Frames): number {
+  return Math.ceil(image.diskBytes / image.frameBytes) - 1;
 }
 
 /**
- * The order of writing. Frame 0 carries the partition table and boot code, the last frame the backup table: they come
- * last, so that a disk is never bootable before all of it is there.
+ * Frames that are written after everything else is flushed, in this order: the last one, then frame 0. Frame 0 carries
+ * the partition table and boot code, the last frame the backup table, so a disk is never bootable before all of it is
+ * there.
  */
-export function planWrite(manifest: ImageManifest): WritePlan {
-  const last = manifest.frames.length - 1;
-  const jobs: Job[] = [];
-  for (let index = 1; index < last; index++) {
-    if (manifest.frames[index]?.kind === 'data') {
-      jobs.push({ kind: 'data', index });
+export function endFrames(image: Frames): number[] {
+  const last = lastFrame(image);
+  return last === 0 ? [0] : [last, 0];
+}
+
+/**
+ * The work between the first and the last frame, upwards, each piece as soon as its frames are known.
+ * @param until resolves when frame `index` is known
+ */
+export async function* planJobs(
+  image: Frames,
+  until: (index: number) => Promise<void>,
+): AsyncGenerator<Job, void, undefined> {
+  const last = lastFrame(image);
+  for (let index = 1; index < last;) {
+    await until(index);
+    if (image.frames[index]?.kind === 'data') {
+      yield { kind: 'data', index };
+      index++;
       continue;
     }
-    const run = jobs.at(-1);
-    const extend = run?.kind === 'zero' && run.first + run.count === index && run.count < MAX_ZERO_FRAMES;
-    if (extend) run.count++;
-    else jobs.push({ kind: 'zero', first: index, count: 1 });
+    const first = index;
+    const isEmpty = () => image.frames[index] !== undefined && image.frames[index]?.kind !== 'data';
+    while (index < last && index - first < MAX_ZERO_FRAMES && isEmpty()) index++;
+    yield { kind: 'zero', first, count: index - first };
   }
-  return { jobs, ends: last === 0 ? [0] : [last, 0] };
 }
 
 /**
  * Frames to look at to find out whether an earlier write of this or a similar image left something: the first few, which
  * an interrupted write did first, and a few spread over the rest.
  */
-export function probeFrames(plan: WritePlan): number[] {
-  const data = plan.jobs.filter((j) => j.kind === 'data').map((j) => j.index);
+export function probeFrames(image: Frames): number[] {
+  const last = lastFrame(image);
+  const data = image.frames.flatMap((f, i) => (f.kind === 'data' && i > 0 && i < last ? [i] : []));
   const picks = new Set(data.slice(0, 4));
   for (let k = 1; k <= 4; k++) {
     const pick = data[Math.floor((k * data.length) / 5)];
@@ -48,8 +63,16 @@ export function probeFrames(plan: WritePlan): number[] {
   return [...picks];
 }
 
+/**
+ * The same while an image is still growing: is its `n`th data frame, from 1 on, one to look at? The first few, then
+ * fewer and fewer.
+ */
+export function isProbe(n: number): boolean {
+  return n <= 4 || (n & (n - 1)) === 0;
+}
+
 /** Byte range of `count` frames beginning with `first`. */
-export function rangeOf(manifest: ImageManifest, first: number, count: number): { position: number; length: number } {
+export function rangeOf(manifest: Frames, first: number, count: number): { position: number; length: number } {
   const position = first * manifest.frameBytes;
   const end = (first + count - 1) * manifest.frameBytes + frameLength(manifest, first + count - 1);
   return { position, length: end - position };

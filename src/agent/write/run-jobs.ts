@@ -1,24 +1,24 @@
 /**
- * Runs `work` over `jobs` in order, at most `concurrency` at once. The first failure stops the others, and nothing is
- * running any more when this returns.
- * @throws the first failure, or the signal's reason
+ * Runs `work` over the jobs of `source` in order as they come, at most `concurrency` at once. The first failure stops the others, and
+ * nothing is running any more when this returns.
+ * @throws the first failure of the work or of its `source`, or the signal's reason
  */
 export async function runJobs<J>(
-  jobs: readonly J[],
+  source: (signal: AbortSignal) => AsyncGenerator<J, void, undefined>,
   concurrency: number,
   signal: AbortSignal,
   work: (job: J, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const stop = new AbortController();
   const all = AbortSignal.any([signal, stop.signal]);
-  let next = 0;
+  const jobs = source(all);
   let failure: { error: unknown } | undefined;
   const lane = async () => {
-    while (next < jobs.length && !all.aborted) {
-      const job = jobs[next++];
-      if (job === undefined) return;
+    while (!all.aborted) {
       try {
-        await work(job, all);
+        const next = await jobs.next();
+        if (next.done === true) return;
+        await work(next.value, all);
       } catch (error) {
         failure ??= { error };
         stop.abort(error);

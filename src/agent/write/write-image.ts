@@ -5,22 +5,19 @@ import { diskErrors } from '../../disk/errors.ts';
 import { GPT_SIGNATURE } from '../../disk/gpt.ts';
 import { imageErrors } from '../../image/errors.ts';
 import { sha256Hex } from '../../image/frame-codec.ts';
-import type { ImageManifest } from '../../image/manifest-types.ts';
-import { frameLength, parseManifest } from '../../image/manifest.ts';
+import { frameLength } from '../../image/manifest.ts';
 import { type BlockDevice, readBytes } from './block-device.ts';
 import { writeErrors } from './errors.ts';
 import { Gate } from './gate.ts';
 import { type FetchDoors, type FetchFrame, fetchRaw } from './frame-fetcher.ts';
-import { type Job, padTo, planWrite, probeFrames, rangeOf, type WritePlan } from './plan.ts';
+import type { ImageFeed } from './image-feed.ts';
+import { endFrames, type Frames, isProbe, type Job, padTo, planJobs, probeFrames, rangeOf } from './plan.ts';
 import { runJobs } from './run-jobs.ts';
 import { makeZero, readsZero } from './zero.ts';
 
 export interface WriteOptions {
   device: BlockDevice;
-  /** The manifest as it came from the server: it is checked here. */
-  manifest: unknown;
-  /** `sha256:<hex>` of the image decided on. */
-  manifestDigest: string;
+  image: ImageFeed;
   fetchFrame: FetchFrame;
   onProgress?: (progress: WriteProgress) => void;
   signal: AbortSignal;
@@ -34,7 +31,7 @@ export interface WriteOptions {
 }
 
 export interface WriteProgress {
-  step: 'looking at what is on the disk' | 'writing image' | 'verifying';
+  step: 'looking at what is on the disk' | 'writing image' | 'waiting for the image to be verified' | 'verifying';
   bytesDone: number;
   bytesTotal: number;
 }
@@ -44,20 +41,21 @@ const HEAD_BYTES = 1024 * 1024;
 
 /**
  * Writes an image to a disk so that at no instant a half-written one could boot: the ends are cleared and flushed first,
- * frame 0 and the last frame come after everything else is flushed, and are read back. Frames that are on the disk
+ * frame 0 and the last frame come after everything else is flushed, and are read back. For an image that is still being
+ * prepared they also wait for its digest: by then the source is verified, and so is the root over all frames. Frames that are on the disk
  * already (an interrupted write, a similar image) are found by their hash and not fetched. Holes of the source read as
  * zero afterwards, as they did in the source.
- * @throws IMAGE_MANIFEST_INVALID, IMAGE_TOO_LARGE_FOR_DISK, DISK_SECTOR_SIZE, WRITE_DEVICE_IO, WRITE_FRAME_UNAVAILABLE,
+ * @throws IMAGE_TOO_LARGE_FOR_DISK, DISK_SECTOR_SIZE, WRITE_DEVICE_IO, WRITE_FRAME_UNAVAILABLE,
  *   WRITE_FRAME_CORRUPT, WRITE_VERIFY_FAILED, the signal's reason
  */
 export async function writeImage(options: WriteOptions): Promise<WriteResult> {
-  const manifest = parseManifest(options.manifest, options.manifestDigest);
-  checkFits(manifest, options.device);
-  const writer = new Writer(options, manifest, planWrite(manifest));
+  const { frames } = options.image;
+  checkFits(frames, options.device);
+  const writer = new Writer(options, frames);
   return writer.run();
 }
 
-function checkFits(manifest: ImageManifest, device: BlockDevice): void {
+function checkFits(manifest: Frames, device: BlockDevice): void {
   if (manifest.diskBytes <= device.sizeBytes) return;
   throw imageErrors.make(
     'IMAGE_TOO_LARGE_FOR_DISK',
@@ -84,19 +82,19 @@ const MAX_FETCHES = 2;
 
 class Writer {
   readonly #o: WriteOptions;
-  readonly #m: ImageManifest;
-  readonly #plan: WritePlan;
+  readonly #m: Frames;
   readonly #device: BlockDevice;
   readonly #fetch: FetchDoors;
   readonly #startedAt: number;
   #resume = false;
+  /** Data frames of a growing image that came by so far. */
+  #dataFrames = 0;
   #bytesDone = 0;
   readonly #sum = { framesWritten: 0, framesResumed: 0, framesZeroed: 0, bytesFetched: 0, bytesWritten: 0 };
 
-  constructor(options: WriteOptions, manifest: ImageManifest, plan: WritePlan) {
+  constructor(options: WriteOptions, frames: Frames) {
     this.#o = options;
-    this.#m = manifest;
-    this.#plan = plan;
+    this.#m = frames;
     this.#device = options.device;
     const { fetchFrame, clock, random, log } = options;
     this.#fetch = {
@@ -111,22 +109,25 @@ class Writer {
   }
 
   async run(): Promise<WriteResult> {
-    const { signal } = this.#o;
+    const { signal, image, concurrency = 4 } = this.#o;
     this.#report('looking at what is on the disk');
+    await image.until(0, signal);
     // Frame 0 is fetched before the first write: an image that cannot fit this disk leaves it as it is.
     const first = (await this.#fromDisk(0)) ?? (await this.#obtain(0, signal));
     if (first !== undefined) checkSectorSize(first, this.#device);
-    this.#resume = await this.#foundEarlierWrite();
+    if (image.whole) this.#resume = await this.#foundEarlierWrite();
     await this.#clearEdges();
-    await runJobs(this.#plan.jobs, this.#o.concurrency ?? 4, signal, (job, s) => this.#job(job, s));
+    const jobs = (s: AbortSignal) => planJobs(this.#m, (index) => image.until(index, s));
+    await runJobs(jobs, concurrency, signal, (job, s) => this.#job(job, s));
     await this.#device.flush();
-    for (const index of this.#plan.ends) {
-      await this.#end(index, index === 0 ? first : undefined);
-    }
-    for (const index of this.#plan.ends) await this.#verify(index);
+    if (!image.whole) this.#report('waiting for the image to be verified');
+    const manifestDigest = await image.verified(signal);
+    const ends = endFrames(this.#m);
+    for (const index of ends) await this.#end(index, index === 0 ? first : undefined);
+    for (const index of ends) await this.#verify(index);
     this.#report('verifying');
     const seconds = Math.round(this.#o.clock.monotonic() - this.#startedAt) / 1000;
-    return { kind: 'write', ...this.#sum, seconds };
+    return { kind: 'write', ...this.#sum, seconds, manifestDigest };
   }
 
   /** Raw bytes of a data frame from the server; undefined for one that carries none. */
@@ -144,14 +145,24 @@ class Writer {
   }
 
   async #foundEarlierWrite(): Promise<boolean> {
-    for (const index of probeFrames(this.#plan)) {
+    for (const index of probeFrames(this.#m)) {
       this.#o.signal.throwIfAborted();
-      if (await this.#isOnDisk(index)) {
-        this.#o.log.info('the disk holds frames of this image; only what differs is fetched', { probe: index });
-        return true;
-      }
+      if (await this.#probe(index)) return true;
     }
     return false;
+  }
+
+  async #probe(index: number): Promise<boolean> {
+    if (!(await this.#isOnDisk(index))) return false;
+    this.#o.log.info('the disk holds frames of this image; only what differs is fetched', { probe: index });
+    return true;
+  }
+
+  /** Is this data frame on the disk already? Looked at only when there is reason to believe so. */
+  async #isThere(index: number): Promise<boolean> {
+    if (this.#resume) return this.#isOnDisk(index);
+    if (this.#o.image.whole || !isProbe(++this.#dataFrames) || !(await this.#probe(index))) return false;
+    return (this.#resume = true);
   }
 
   #isOnDisk(index: number): Promise<boolean> {
@@ -182,7 +193,7 @@ class Writer {
 
   async #job(job: Job, signal: AbortSignal): Promise<void> {
     if (job.kind === 'zero') await this.#zero(job.first, job.count, signal);
-    else if (this.#resume && (await this.#isOnDisk(job.index))) this.#sum.framesResumed++;
+    else if (await this.#isThere(job.index)) this.#sum.framesResumed++;
     else await this.#put(job.index, await this.#obtain(job.index, signal));
     const { length } = job.kind === 'zero' ? rangeOf(this.#m, job.first, job.count) : rangeOf(this.#m, job.index, 1);
     this.#bytesDone += length;

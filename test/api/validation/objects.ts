@@ -186,7 +186,7 @@ const PROGRESS: Complete<HostProgressStatus> = {
     error: { code: 'C', message: 'm', retry: true },
   },
   disk: { name: 'vda', serial: 's', wwn: 'w', byPath: 'p', sizeBytes: 1 },
-  image: { url: 'u', manifestDigest: 'd', diskBytes: 1 },
+  image: { url: 'u', manifestDigest: 'd', diskBytes: 1, source: 's' },
   bmc: { cipherSuite: 17, lastContact: AT, poweredOn: true },
   operation: {
     kind: 'provision',
