@@ -100,9 +100,9 @@ export async function runWrite(
       ...patience,
     });
   };
-  if ('source' in task) return writeGrowing(taskId, doors, context, write);
+  if ('source' in task) return await writeGrowing(taskId, doors, context, write);
   const text = await fetchManifest(task, doors, context.signal);
-  return write(wholeImage(JSON.parse(Buffer.from(text).toString('utf8')), task.manifestDigest), context.signal);
+  return await write(wholeImage(JSON.parse(Buffer.from(text).toString('utf8')), task.manifestDigest), context.signal);
 }
 
 type Write = (image: ImageFeed, signal: AbortSignal, patience: { patienceMs: number }) => Promise<WriteResult>;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ServerClient } from '../../src/agent/net/server-client.ts';
-import { parseRegisterReply, parseTaskMessage } from '../../src/agent/net/replies.ts';
+import { parseManifestReply, parseRegisterReply, parseTaskMessage } from '../../src/agent/net/replies.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { registerSample } from '../support/agent-messages.ts';
 import { StandInAgentServer } from '../support/agent-server.ts';
@@ -82,12 +82,33 @@ test('an aborted request ends with the signal’s reason', () =>
     await assert.rejects(polling, /that is all/);
   }));
 
+test('a manifest is told in parts, and what is none is refused', () => {
+  const bad = (value: unknown) => assert.throws(() => parseManifestReply(value), code('AGENT_BAD_REPLY'));
+  const growing = { kind: 'growing', diskBytes: 512, frames: [{ kind: 'zero' }] };
+  const complete = { ...growing, kind: 'complete', digest: 'sha256:x' };
+  for (const good of [growing, complete, { kind: 'failed', code: 'C', message: 'm' }]) {
+    assert.deepEqual(parseManifestReply(good), good);
+  }
+  bad({ ...complete, digest: undefined });
+  bad({ ...growing, frames: {} });
+  bad({ ...growing, diskBytes: 'x' });
+  bad({ kind: 'failed', code: 'C' });
+  bad({ ...growing, kind: 'ready' });
+});
+
 test('a task of a newer server is refused before anything is done', () => {
   const target = { name: '/dev/vda', sizeBytes: 1, serial: 'S' };
   const write = { target, manifestUrl: '/m', manifestDigest: 'sha256:x', framesUrl: '/f/{index}' };
   const task = { id: '1', deadlineMs: 1 };
   const bad = (value: unknown) => assert.throws(() => parseTaskMessage(value), code('AGENT_BAD_REPLY'));
   assert.deepEqual(parseTaskMessage({ ...task, kind: 'write', write }), { ...task, kind: 'write', write });
+  const growing = { target, source: 'source:x', framesUrl: '/f/{index}' };
+  assert.deepEqual(parseTaskMessage({ ...task, kind: 'write', write: growing }), {
+    ...task,
+    kind: 'write',
+    write: growing,
+  });
+  bad({ ...task, kind: 'write', write: { ...growing, source: 5 } });
   bad({ ...task, kind: 'format' });
   bad({ ...task, kind: 'clean', policy: { mode: 'erase' } });
   bad({ ...task, kind: 'write', write: { ...write, target: { ...target, sizeBytes: '1' } } });

@@ -36,6 +36,12 @@ const tasks = [
       framesUrl: '/f/{index}',
     },
   },
+  {
+    id: '3',
+    deadlineMs: 1e12,
+    kind: 'write',
+    write: { target: { name: '/dev/vda', sizeBytes: 5, serial: 'S' }, source: 'source:ab', framesUrl: '/f/{index}' },
+  },
 ].map((t) => JSON.stringify(t));
 
 /** Every key that appears in a sample, at any depth. Only these may come out. */

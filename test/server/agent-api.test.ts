@@ -3,6 +3,7 @@ import { connect } from 'node:tls';
 import { after, before, describe, it } from 'node:test';
 import Fastify from 'fastify';
 import { FakeClock } from '../../src/core/clock.ts';
+import type { TaskMessage } from '../../src/agent-protocol/messages.ts';
 import { TaskBoard } from '../../src/provisioner/task-board.ts';
 import { type AgentApiDoors, agentRoutes } from '../../src/server/agent-api.ts';
 import { REBOOTED_MS } from '../../src/server/boot-http.ts';
@@ -23,6 +24,55 @@ describe('server: agents', () => {
     await poll;
     assert.equal(status, 204);
     await app.close();
+  });
+});
+
+describe('server: the manifest of an image that is prepared', () => {
+  const headers = { authorization: 'Bearer x' };
+  const write = { target: { name: '/dev/vda', sizeBytes: 1 }, framesUrl: '/f', source: 'source:mine' };
+  const told: unknown[] = [];
+
+  /** Asks with this query, while the machine of the session has `task`. */
+  async function ask(query: string, task: object | undefined): Promise<{ statusCode: number; body: string }> {
+    const app = Fastify();
+    const board = new TaskBoard(new FakeClock());
+    if (task !== undefined) board.offer(KEY, { id: 't1', deadlineMs: 1, ...task } as TaskMessage);
+    const growth = (source: string, from: number, waitMs: number) => {
+      told.push([source, from, waitMs]);
+      return Promise.resolve({ kind: 'growing', diskBytes: 512, frames: [] });
+    };
+    const doors = {
+      sessions: { authenticate: () => KEY },
+      board,
+      images: { growth },
+      signal: new AbortController().signal,
+    };
+    agentRoutes(app, doors as unknown as AgentApiDoors);
+    const { statusCode, body } = await app.inject({ url: `/agent/v1/manifest?${query}`, headers });
+    await app.close();
+    return { statusCode, body };
+  }
+
+  it('is told to the machine that is to write it, no longer than a poll', async () => {
+    const { statusCode, body } = await ask('task=t1&from=7&wait=60', { kind: 'write', write });
+    assert.equal(statusCode, 200);
+    assert.deepEqual(JSON.parse(body), { kind: 'growing', diskBytes: 512, frames: [] });
+    assert.deepEqual(told.splice(0), [['source:mine', 7, 8000]]);
+  });
+
+  it('is told to nobody else, who may ask again', async () => {
+    const whole = { target: write.target, framesUrl: '/f', manifestUrl: '/m', manifestDigest: 'sha256:x' };
+    const others = [
+      undefined,
+      { kind: 'inspect' },
+      { kind: 'write', write: whole },
+      { id: 't2', kind: 'write', write },
+    ];
+    for (const task of others) assert.equal((await ask('task=t1&from=0', task)).statusCode, 503);
+    for (const from of ['-1', 'x', '0.5', '1e99']) {
+      assert.ok((await ask(`task=t1&from=${from}`, { kind: 'write', write })).statusCode >= 400, from);
+    }
+    assert.deepEqual(told, []);
   });
 });
 

@@ -67,7 +67,7 @@ const FAST: Limits = {
 };
 
 /** Images as the engine's parts see them: `image/cache.ts`, or what a test makes of them. */
-export type WorldImages = Pick<ImageSource, 'prepare'> & ImageGrowth & Pick<ImageFrames, 'frame'>;
+export type WorldImages = Pick<ImageSource, 'prepare'> & ImageGrowth & ImageFrames;
 
 /** What outlives an engine: objects, the machine, secrets, certificate, ports. */
 export class World {
@@ -248,7 +248,7 @@ export class Engine {
         bytes,
         astray,
         images: {
-          manifest: () => Promise.resolve(MANIFEST),
+          manifest: (digest) => world.images?.manifest(digest) ?? Promise.resolve(MANIFEST),
           frame: (name, i) =>
             world.images?.frame(name, i) ?? Promise.resolve(i < 2 ? Uint8Array.of(1, 2, 3) : undefined),
         },
