@@ -1,12 +1,14 @@
 /** The ramdisk on whole machines (QEMU, software emulation), booted directly, against a stand-in server. */
 import assert from 'node:assert/strict';
 import { mkdtemp, open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import test from 'node:test';
 import { buildRamdisk } from '../../images/ramdisk/build.ts';
 import type { DiskFacts, TaskMessage, TaskResult } from '../../src/agent-protocol/messages.ts';
 import { exec } from '../../src/core/exec.ts';
+import type { ImageManifest } from '../../src/image/manifest-types.ts';
 import { pinDisk } from '../../src/disk/pin.ts';
 import { StandInAgentServer } from '../support/agent-server.ts';
 import { framesOf, makeBootImage } from '../support/boot-image.ts';
@@ -116,8 +118,9 @@ async function writeAndFinish(lab: Lab, facts: DiskFacts, bootMode: 'uefi' | 'bi
     PATIENCE_MS,
   );
   assert.equal(refused.ok ? undefined : refused.error.code, 'AGENT_DISK_MISMATCH');
+  await writeGrowing(lab, { target, source: 'source:x', framesUrl: '/frame/{index}' }, manifest);
   const result = await run(server, 'write', { write });
-  assert.equal(result.framesWritten, frames.size);
+  assert.ok(result.framesResumed > 0, 'a whole image finds the frames of one that was prepared');
   const again = await run(server, 'write', { write });
   assert.ok(again.framesResumed > 0, 'a second write finds the first one');
   const configDrive = { 'openstack/latest/meta_data.json': Buffer.from('{"uuid":"u-1"}').toString('base64') };
@@ -130,6 +133,42 @@ async function writeAndFinish(lab: Lab, facts: DiskFacts, bootMode: 'uefi' | 'bi
   assert.equal(twice.configDrive, 'reused');
   return { finished, image };
 }
+
+/** An image that is prepared while it is written: one that turns out broken, then one that turns out well. */
+async function writeGrowing({ server, disk }: Lab, write: GrowingWrite, manifest: ImageManifest): Promise<void> {
+  const { diskBytes, frames, digest } = manifest;
+  const half = Math.floor(frames.length / 2);
+  server.manifest = (_, from) =>
+    from < half
+      ? { kind: 'growing', diskBytes, frames: frames.slice(from, from + 1) }
+      : { kind: 'failed', code: 'IMAGE_QCOW2_INVALID', message: 'cut short' };
+  const task: TaskMessage = { id: 'broken', deadlineMs: Date.now() + PATIENCE_MS, kind: 'write', write };
+  const broken = await server.run(task, PATIENCE_MS);
+  assert.equal(broken.ok ? undefined : broken.error.code, 'WRITE_IMAGE_FAILED');
+  assert.match(broken.ok ? '' : broken.error.message, /IMAGE_QCOW2_INVALID: cut short/);
+  assert.ok(
+    (await bytesAt(disk, 0, MIB)).every((b) => b === 0),
+    'nothing bootable was written',
+  );
+  // The server is away for a moment; then a frame at a time.
+  let refusals = 2;
+  let frame0Early = false;
+  server.manifest = (_, from) => {
+    if (refusals-- > 0) return undefined;
+    frame0Early ||= readFileSync(disk)
+      .subarray(510, 512)
+      .some((b) => b !== 0);
+    const known = { diskBytes, frames: frames.slice(from, from + 1) };
+    return from + 1 < frames.length ? { kind: 'growing', ...known } : { kind: 'complete', ...known, digest };
+  };
+  const result = await run(server, 'write', { write });
+  assert.equal(frame0Early, false, 'frame 0 came before the digest was named');
+  assert.equal(result.manifestDigest, digest);
+  assert.ok(result.framesWritten > 0);
+  assert.deepEqual([...(await bytesAt(disk, 510, 2))], [0x55, 0xaa]);
+}
+
+type GrowingWrite = Extract<TaskMessage, { kind: 'write' }>['write'];
 
 /** The disk after provisioning, judged by other programs. */
 async function checkDisk(disk: string): Promise<void> {

@@ -3,7 +3,12 @@ import { X509Certificate } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse } from 'node:http';
 import { type Server, createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { AGENT_PATHS, type AgentLogLine, type TaskMessage } from '../../src/agent-protocol/messages.ts';
+import {
+  AGENT_PATHS,
+  type AgentLogLine,
+  type ManifestReply,
+  type TaskMessage,
+} from '../../src/agent-protocol/messages.ts';
 import type { ProgressMessage, RegisterRequest, ResultMessage } from '../../src/agent-protocol/messages.ts';
 
 const fixture = (name: string) => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url));
@@ -17,6 +22,8 @@ export class StandInAgentServer {
   readonly logs: AgentLogLine[] = [];
   /** Paths served by GET without a session: manifest and frames. */
   readonly files = new Map<string, Uint8Array>();
+  /** What is told of the image of a task from a frame on; undefined: 503. */
+  manifest: (taskId: string, from: number) => ManifestReply | undefined = () => undefined;
   /** How many of the next requests are answered 503. */
   failNext = 0;
   cancel = false;
@@ -110,6 +117,12 @@ export class StandInAgentServer {
       case AGENT_PATHS.task:
         await this.#task(res, json);
         return;
+      case AGENT_PATHS.manifest: {
+        const known = this.manifest(url.searchParams.get('task') ?? '', Number(url.searchParams.get('from')));
+        if (known === undefined) res.writeHead(503).end('not now');
+        else json(known);
+        break;
+      }
       case AGENT_PATHS.progress:
         this.progress.push(JSON.parse(body));
         json({ cancel: this.cancel });
