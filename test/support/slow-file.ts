@@ -31,7 +31,7 @@ export class SlowFile {
     const children = [start(...nbdkit)];
     const file = new SlowFile(dir, path, children);
     try {
-      await until(`${socket}`, async () => (await stat(socket)).isSocket());
+      await until(socket, async () => (await stat(socket)).isSocket());
       await writeFile(path, '');
       children.push(start('nbdfuse', '-r', path, `nbd+unix:///?socket=${socket}`));
       await until(path, async () => (await stat(path)).size === size);
