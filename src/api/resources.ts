@@ -1,5 +1,7 @@
 import type { BareMetalHost, HardwareData } from './baremetalhost.ts';
+import type { BmcEventSubscription, DataImage } from './bmc-extras.ts';
 import type { ConfigMap, Event, Lease, Namespace, Secret } from './core-types.ts';
+import type { FirmwareSchema, HostFirmwareComponents, HostFirmwareSettings, HostUpdatePolicy } from './firmware.ts';
 import type { HostProgress } from './hostprogress.ts';
 import type { KubeObject, ResourceType } from './meta.ts';
 
@@ -22,6 +24,37 @@ export const HARDWARE_DATA = resource<HardwareData>({
   plural: 'hardwaredata',
   status: false,
 });
+export const HOST_FIRMWARE_SETTINGS = resource<HostFirmwareSettings>({
+  ...metal3,
+  kind: 'HostFirmwareSettings',
+  plural: 'hostfirmwaresettings',
+  status: true,
+});
+export const FIRMWARE_SCHEMA = resource<FirmwareSchema>({
+  ...metal3,
+  kind: 'FirmwareSchema',
+  plural: 'firmwareschemas',
+  status: false,
+});
+export const HOST_FIRMWARE_COMPONENTS = resource<HostFirmwareComponents>({
+  ...metal3,
+  kind: 'HostFirmwareComponents',
+  plural: 'hostfirmwarecomponents',
+  status: true,
+});
+export const HOST_UPDATE_POLICY = resource<HostUpdatePolicy>({
+  ...metal3,
+  kind: 'HostUpdatePolicy',
+  plural: 'hostupdatepolicies',
+  status: false,
+});
+export const BMC_EVENT_SUBSCRIPTION = resource<BmcEventSubscription>({
+  ...metal3,
+  kind: 'BMCEventSubscription',
+  plural: 'bmceventsubscriptions',
+  status: true,
+});
+export const DATA_IMAGE = resource<DataImage>({ ...metal3, kind: 'DataImage', plural: 'dataimages', status: true });
 export const HOST_PROGRESS = resource<HostProgress>({
   group: 'ingot.dev',
   version: 'v1alpha1',
