@@ -23,7 +23,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   agent: ['core', 'wire', 'disk', 'image', 'api', 'agent-protocol'],
   provisioner: ['core', 'wire', 'api', 'boot', 'bmc', 'disk', 'image', 'agent-protocol', 'store'],
   host: ['core', 'wire', 'api', 'agent-protocol', 'bmc', 'disk', 'provisioner', 'store'],
-  controllers: ['core', 'wire', 'api', 'store'],
+  controllers: ['core', 'wire', 'api', 'store', 'bmc'],
   store: ['core', 'wire', 'api'],
   apiserver: ['core', 'wire', 'api', 'store'],
   server: ['core', 'wire', 'api', 'boot', 'disk', 'image', 'tftp', 'agent-protocol', 'provisioner', 'store'],

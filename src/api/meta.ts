@@ -73,3 +73,9 @@ export function keyOf(object: KubeObject): ObjectKey {
 export function keyText(key: ObjectKey): string {
   return key.namespace === '' ? key.name : `${key.namespace}/${key.name}`;
 }
+
+/** Reads what `keyText` wrote of a namespaced object. */
+export function splitKey(text: string): ObjectKey {
+  const slash = text.indexOf('/');
+  return { namespace: text.slice(0, Math.max(0, slash)), name: text.slice(slash + 1) };
+}

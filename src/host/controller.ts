@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { ENVIRONMENT_LABEL, ENVIRONMENT_VALUE } from '../api/annotations.ts';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import type { Secret } from '../api/core-types.ts';
-import { type ObjectKey, keyOf, keyText } from '../api/meta.ts';
+import { type ObjectKey, keyOf, keyText, splitKey } from '../api/meta.ts';
 import { BARE_METAL_HOST, SECRET } from '../api/resources.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
@@ -95,11 +95,6 @@ export function startHostController(options: HostControllerOptions): HostControl
 
 /** Told of hosts that somebody gave a reason to look at again. */
 type Edited = (key: ObjectKey) => void;
-
-function splitKey(text: string): ObjectKey {
-  const slash = text.indexOf('/');
-  return { namespace: text.slice(0, Math.max(0, slash)), name: text.slice(slash + 1) };
-}
 
 /** Queues hosts; changes of labels or status alone are nobody's wish and are passed over (metal3-compat §2.2). */
 async function watchHosts(store: Store, index: HostIndex, edited: Edited, signal: AbortSignal): Promise<void> {

@@ -4,7 +4,8 @@ import { readNetworkData } from '../agent-protocol/network-data.ts';
 import type { Store } from '../store/store.ts';
 import { secretValue, yamlObject } from './config-data.ts';
 import { hostErrors } from './errors.ts';
-import { labelSecret, orMissing } from './secrets.ts';
+import { labelSecret } from './secrets.ts';
+import { orMissing } from '../store/or-missing.ts';
 
 const FIELD = 'spec.preprovisioningNetworkDataName';
 

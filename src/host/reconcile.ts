@@ -14,7 +14,8 @@ import { hostErrors } from './errors.ts';
 import { intake } from './intake.ts';
 import type { HostMetrics } from './metrics.ts';
 import { type LifecycleConfig, type Pass, type Verdict, count, emit, fail, failureText, newPass } from './pass.ts';
-import { type ClaimedCredentials, claimCredentials, orMissing } from './secrets.ts';
+import { type ClaimedCredentials, claimCredentials } from './secrets.ts';
+import { orMissing } from '../store/or-missing.ts';
 import { MISSING_CREDENTIALS_MS } from './timers.ts';
 import { type WriteDoors, dropFinalizer, patchHost, publish, saveStatus, writeAnnotations } from './writes.ts';
 

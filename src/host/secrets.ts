@@ -3,7 +3,7 @@ import type { Secret } from '../api/core-types.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import { SECRET } from '../api/resources.ts';
 import type { BmcCredentials } from '../provisioner/provisioner.ts';
-import { storeErrors } from '../store/errors.ts';
+import { orMissing } from '../store/or-missing.ts';
 import type { Store } from '../store/store.ts';
 import type { ConfigResult } from './ask.ts';
 import { type ConfigSource, buildConfigData, configReferences, foreignReference } from './config-data.ts';
@@ -20,16 +20,6 @@ import {
 export interface ClaimedCredentials {
   credentials: BmcCredentials;
   version: CredentialsStatus;
-}
-
-/** The object, or undefined when there is none. Other errors pass through. */
-export async function orMissing<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise;
-  } catch (error) {
-    if (storeErrors.is(error, 'STORE_NOT_FOUND')) return undefined;
-    throw error;
-  }
 }
 
 function secretKey(host: BareMetalHost, name: string): ObjectKey {

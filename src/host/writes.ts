@@ -10,7 +10,7 @@ import { storeErrors } from '../store/errors.ts';
 import type { MergePatch, Store } from '../store/store.ts';
 import { type HostEvent, eventObject } from './events.ts';
 import type { HostIndex } from './host-index.ts';
-import { orMissing } from './secrets.ts';
+import { orMissing } from '../store/or-missing.ts';
 import type { HostStatus } from './status.ts';
 
 export interface WriteDoors {

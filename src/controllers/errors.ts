@@ -1,0 +1,15 @@
+import { defineErrors } from '../core/errors.ts';
+
+export const controllerErrors = defineErrors({
+  CONTROLLER_HOST_NOT_READY: {
+    blame: 'user',
+    retry: true,
+    hint: 'the BareMetalHost must exist in the same namespace and be registered',
+  },
+  CONTROLLER_UNSUPPORTED: {
+    blame: 'peer',
+    retry: false,
+    hint: 'the BMC or its protocol cannot do that; a Redfish address scheme may',
+  },
+  CONTROLLER_SPEC_INVALID: { blame: 'user', retry: false, hint: 'mend the field that is named' },
+});

@@ -1,0 +1,104 @@
+import type { KubeObject, ObjectKey, ResourceType } from '../api/meta.ts';
+import { keyOf, keyText, splitKey } from '../api/meta.ts';
+import {
+  BARE_METAL_HOST,
+  BMC_EVENT_SUBSCRIPTION,
+  HOST_FIRMWARE_COMPONENTS,
+  HOST_FIRMWARE_SETTINGS,
+} from '../api/resources.ts';
+import { WorkQueue, type WorkResult } from '../store/workqueue.ts';
+import type { ControllerDoors } from './doors.ts';
+import { reconcileSubscription } from './event-subscription.ts';
+import { reconcileFirmware } from './firmware.ts';
+import { mayAskBmc } from './readiness.ts';
+
+/** BMCs looked at by each controller at the same time. */
+const CONCURRENCY = 10;
+
+interface Controller {
+  name: string;
+  work: (doors: ControllerDoors, key: ObjectKey, signal: AbortSignal) => Promise<WorkResult>;
+  /** What is watched, and which part of it is a reason to look: a change of anything else is passed over. */
+  watches: readonly Watch[];
+}
+
+interface Watch {
+  type: ResourceType;
+  wish: (object: KubeObject) => string;
+}
+
+const generation = ({ metadata }: KubeObject) =>
+  JSON.stringify([metadata.uid, metadata.generation, metadata.deletionTimestamp, metadata.finalizers]);
+
+const watch = <T extends KubeObject>(type: ResourceType<T>, wish: (object: T) => string): Watch => ({
+  type,
+  // The type and its objects come from the same store.
+  wish: wish as (object: KubeObject) => string,
+});
+
+const CONTROLLERS: readonly Controller[] = [
+  {
+    name: 'hostfirmware',
+    work: reconcileFirmware,
+    watches: [
+      watch(BARE_METAL_HOST, (host) =>
+        JSON.stringify([host.metadata.uid, mayAskBmc(host), host.spec.bmc, host.status?.goodCredentials]),
+      ),
+      watch(HOST_FIRMWARE_SETTINGS, generation),
+      watch(HOST_FIRMWARE_COMPONENTS, generation),
+    ],
+  },
+  {
+    name: 'bmceventsubscription',
+    work: reconcileSubscription,
+    watches: [watch(BMC_EVENT_SUBSCRIPTION, generation)],
+  },
+];
+
+/**
+ * Runs the controllers of the smaller kinds.
+ * @returns resolves when `signal` has aborted and no pass is left; rejects when a watch fails for good
+ */
+export async function startControllers(doors: ControllerDoors): Promise<void> {
+  const failure = new AbortController();
+  const signal = AbortSignal.any([doors.signal, failure.signal]);
+  const running = CONTROLLERS.flatMap((controller) => {
+    const queue = new WorkQueue({
+      ...doors,
+      name: controller.name,
+      concurrency: CONCURRENCY,
+      signal,
+      work: (key, stop) => controller.work({ ...doors, signal }, splitKey(key), stop),
+    });
+    return [queue.done, ...controller.watches.map((w) => follow(doors, w, (key) => queue.add(keyText(key)), signal))];
+  });
+  try {
+    await Promise.all(running);
+  } catch (error) {
+    if (doors.signal.aborted) return;
+    failure.abort(error);
+    throw error;
+  }
+}
+
+async function follow(
+  doors: ControllerDoors,
+  { type, wish }: Watch,
+  add: (key: ObjectKey) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const seen = new Map<string, string>();
+  for await (const event of doors.store.watch(type, { signal })) {
+    if (event.type === 'synced') continue;
+    const key = keyText(keyOf(event.object));
+    if (event.type === 'deleted') {
+      seen.delete(key);
+      add(keyOf(event.object));
+      continue;
+    }
+    const now = wish(event.object);
+    if (seen.get(key) === now) continue;
+    seen.set(key, now);
+    add(keyOf(event.object));
+  }
+}
