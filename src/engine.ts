@@ -6,6 +6,7 @@ import { bmcAnnotations } from './api/annotations.ts';
 import type { ObjectKey } from './api/meta.ts';
 import { keyOf, keyText } from './api/meta.ts';
 import { parseBmcAddress } from './bmc/address.ts';
+import { SECRET } from './api/resources.ts';
 import { BmcPool } from './bmc/pool.ts';
 import { decideBoot } from './boot/decide.ts';
 import { dhcpObserver } from './boot/dhcp-observer.ts';
@@ -27,7 +28,10 @@ import { type NetworkWishes, isRelayed, planSubnets } from './dhcp/plan.ts';
 import type { BootPolicy } from './dhcp/policy.ts';
 import { startDhcpServer } from './dhcp/server.ts';
 import { findInterface } from './dhcp/sockets.ts';
+import type { ControllerDoors } from './controllers/doors.ts';
+import { startControllers } from './controllers/start.ts';
 import { type HostControllerConfig, startHostController } from './host/controller.ts';
+import { credentialsName, readCredentials } from './host/credentials.ts';
 import { readPreprovisioningNetwork } from './host/preprovisioning.ts';
 import { ImageCache } from './image/cache.ts';
 import { Astray } from './provisioner/astray.ts';
@@ -129,8 +133,9 @@ export async function startEngine(config: EngineConfig, doors: EngineDoors): Pro
   }
   if (config.dhcp !== 'off') await startDhcp(config, doors, interfaces, parts, http.port, stack);
   const hosts = startHostController({ ...doors, provisioner: parts.provisioner, config: config.hosts });
+  const others = startControllers({ ...doors, bmcOf: hostBmcs(doors.store, parts.bmcs) });
   parts.onWake((key) => hosts.wake(key));
-  const done = Promise.all([hosts.done, parts.followed]).then(() => {});
+  const done = Promise.all([hosts.done, others, parts.followed]).then(() => {});
   stack.defer(() => book.flush());
   stack.defer(() => done.catch(() => {}));
   const owned = stack.move();
@@ -161,6 +166,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
   stack.defer(() => images.close());
   const pool = new BmcPool({ clock, random, log, ...(await bmcCas(config)) });
   stack.defer(() => pool.close());
+  const bmcs = pooledBmcs(pool);
   const logs = new AgentLogs(join(config.dataDir, 'logs'));
   const agent = await startAgentApi(
     { address: '0.0.0.0', port: config.agentPort },
@@ -200,7 +206,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     sessions,
     board,
     astray,
-    bmcs: pooledBmcs(pool),
+    bmcs,
     images,
     media,
     signer,
@@ -237,6 +243,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     files,
     signer,
     provisioner,
+    bmcs,
     boot,
     mediaHttp,
     ports,
@@ -326,6 +333,14 @@ async function bmcCas({ bmcCaFile }: EngineConfig): Promise<{ ca?: string }> {
     const text = `the CA file of BMCs ${bmcCaFile} cannot be used: ${errorText(error)}`;
     throw serverErrors.make('SERVER_CONFIG', text, { cause: error });
   }
+}
+
+/** BMCs for those who know a host object alone. */
+function hostBmcs(store: Store, bmcs: BmcSource): ControllerDoors['bmcOf'] {
+  return async (host, signal) => {
+    const key = { namespace: host.metadata.namespace ?? '', name: credentialsName(host) };
+    return await bmcs.get({ host, credentials: readCredentials(await store.get(SECRET, key)), signal });
+  };
 }
 
 /** BMCs by host. Credentials are told apart by digest, so that a changed password opens a new session. */

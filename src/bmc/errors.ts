@@ -21,6 +21,11 @@ export const bmcErrors = defineErrors({
     retry: false,
     hint: 'this BMC or its protocol cannot do that; see what `ingot bmc info` lists, or use another address scheme',
   },
+  BMC_CHANGE_NOT_ACCEPTED: {
+    blame: 'peer',
+    retry: true,
+    hint: 'the BMC took the change but does not show it: see its log, its lockdown mode and its firmware',
+  },
   BMC_MEDIA_NOT_ACCEPTED: {
     blame: 'peer',
     retry: true,

@@ -1,5 +1,14 @@
+import { Bios } from '../redfish/bios.ts';
 import { type BootDoors } from '../redfish/boot.ts';
 import { BootModes } from '../redfish/boot-mode.ts';
+import { Events } from '../redfish/events.ts';
+import { Firmware } from '../redfish/firmware.ts';
+import { OutOfBandInventory } from '../redfish/inventory.ts';
+import { Logs } from '../redfish/logs.ts';
+import { Management } from '../redfish/management.ts';
+import { Sensors } from '../redfish/sensors.ts';
+import { Storage } from '../redfish/storage.ts';
+import { VirtualMedia } from '../redfish/virtual-media.ts';
 import type { BmcCapabilities } from './capabilities.ts';
 import type { BmcCode } from './protocol-errors.ts';
 
@@ -8,7 +17,18 @@ export type Guard = <T>(action: () => Promise<T>, notApplied?: BmcCode) => Promi
 
 /** What a Redfish service offers beyond power and boot. Whether this machine has it shows when it is asked. */
 export function redfishCapabilities(doors: BootDoors, guard: Guard): BmcCapabilities {
-  return { bootMode: guarded(new BootModes(doors), guard) };
+  return {
+    bootMode: guarded(new BootModes(doors), guard, 'BMC_CHANGE_NOT_ACCEPTED'),
+    media: guarded(new VirtualMedia(doors), guard, 'BMC_MEDIA_NOT_ACCEPTED'),
+    bios: guarded(new Bios(doors), guard, 'BMC_CHANGE_NOT_ACCEPTED'),
+    firmware: guarded(new Firmware(doors), guard, 'BMC_CHANGE_NOT_ACCEPTED'),
+    storage: guarded(new Storage(doors), guard, 'BMC_CHANGE_NOT_ACCEPTED'),
+    events: guarded(new Events(doors), guard, 'BMC_CHANGE_NOT_ACCEPTED'),
+    inspection: guarded(new OutOfBandInventory(doors), guard),
+    sensing: guarded(new Sensors(doors), guard),
+    eventLog: guarded(new Logs(doors), guard, 'BMC_CHANGE_NOT_ACCEPTED'),
+    management: guarded(new Management(doors), guard, 'BMC_CHANGE_NOT_ACCEPTED'),
+  };
 }
 
 /**
