@@ -13,15 +13,15 @@ export interface BootOverride {
 }
 
 /** BootSourceOverrideTarget → what it is to us; all others are none of it. */
-const DEVICES: Readonly<Record<string, BootDevice>> = {
-  None: 'none',
-  Pxe: 'pxe',
-  Hdd: 'disk',
-  Cd: 'cdrom',
-  UsbCd: 'cdrom',
-  UefiHttp: 'http',
-  BiosSetup: 'bios-setup',
-};
+const DEVICES: ReadonlyMap<string, BootDevice> = new Map([
+  ['None', 'none'],
+  ['Pxe', 'pxe'],
+  ['Hdd', 'disk'],
+  ['Cd', 'cdrom'],
+  ['UsbCd', 'cdrom'],
+  ['UefiHttp', 'http'],
+  ['BiosSetup', 'bios-setup'],
+]);
 
 const TARGETS: Readonly<Record<BootDevice, readonly string[]>> = {
   none: ['None'],
@@ -38,7 +38,7 @@ export function readOverride(body: JsonObject): BootOverride {
   const enabled = textAt(boot, 'BootSourceOverrideEnabled');
   const target = textAt(boot, 'BootSourceOverrideTarget') ?? 'None';
   const uri = textAt(boot, 'HttpBootUri');
-  const device = enabled === 'Disabled' ? 'none' : (DEVICES[target] ?? 'none');
+  const device = enabled === 'Disabled' ? 'none' : (DEVICES.get(target) ?? 'none');
   return {
     device,
     persistence: enabled === 'Continuous' ? 'persistent' : 'once',

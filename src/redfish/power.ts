@@ -6,19 +6,19 @@ import type { ServiceDoors } from './service-doors.ts';
 /** PowerState (ComputerSystem schema). A state between is not one that was reached. */
 export type SystemPower = 'on' | 'off' | 'powering-on' | 'powering-off';
 
-const STATES: Readonly<Record<string, SystemPower>> = {
-  On: 'on',
+const STATES: ReadonlyMap<string | undefined, SystemPower> = new Map([
+  ['On', 'on'],
   // Of virtual machines: they run, or would if they were let.
-  Paused: 'on',
-  Off: 'off',
-  PoweringOn: 'powering-on',
-  PoweringOff: 'powering-off',
-};
+  ['Paused', 'on'],
+  ['Off', 'off'],
+  ['PoweringOn', 'powering-on'],
+  ['PoweringOff', 'powering-off'],
+]);
 
 /** @throws REDFISH_MALFORMED when the system does not say */
 export function powerOf(system: Resource): SystemPower {
   const text = textAt(system.body, 'PowerState');
-  const state = text === undefined ? undefined : STATES[text];
+  const state = STATES.get(text);
   if (state !== undefined) return state;
   const said = text === undefined ? 'no PowerState' : `the PowerState ${JSON.stringify(text)}`;
   throw redfishErrors.make('REDFISH_MALFORMED', `${system.path} has ${said}`);

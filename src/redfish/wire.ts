@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import type { Logger } from '../core/log.ts';
+import { type Logger, REDACTED, redactText } from '../core/log.ts';
 import { type Pace, Pacer } from '../core/pacer.ts';
 import type { JsonObject } from './calls.ts';
 import { type Refusal, redfishErrors } from './errors.ts';
@@ -135,10 +135,10 @@ export class Wire {
     return { status, path, headers, body, length: bytes.length, refusal: this.#cleaned(refusal) };
   }
 
-  /** A refused login may be told with what was sent. */
+  /** A refused login may be told with what was sent, and so may an image's URL with its signature. */
   #cleaned(refusal: Refusal): Refusal {
-    if (this.#secret === '') return refusal;
-    return { ...refusal, texts: refusal.texts.map((text) => text.replaceAll(this.#secret, '[redacted]')) };
+    const cleaned = (text: string) => redactText(this.#secret === '' ? text : text.replaceAll(this.#secret, REDACTED));
+    return { ...refusal, texts: refusal.texts.map(cleaned) };
   }
 
   #redirected(from: string, target: string): string {

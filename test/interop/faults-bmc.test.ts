@@ -6,18 +6,29 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { after, before, suite, test } from 'node:test';
 import type { BareMetalHost } from '../../src/api/baremetalhost.ts';
+import { PASSWORD as REDFISH_PASSWORD, RedfishServer, SessionBook } from '../support/redfish-server.ts';
+import { selfSignedPair } from '../support/self-signed.ts';
 import { startSimBmc } from '../support/sim-bmc.ts';
 import { type HostOptions, PASSWORD, type SimHost, Standalone } from '../support/standalone.ts';
 
+interface Ports {
+  silentPort: number;
+  deadPort: number;
+  /** Redfish services: one with two systems, and one with a certificate that nobody signed. */
+  redfish: number;
+  selfSigned: number;
+}
+
 interface Fault {
   name: string;
-  options: (host: { silentPort: number; deadPort: number }) => HostOptions;
+  options: (ports: Ports) => HostOptions;
   expected: RegExp;
   /** What `ingot explain` says that the message does not. */
   explained: RegExp;
   cure: (host: SimHost) => Promise<void>;
 }
 
+const redfishAt = (address: string): HostOptions => ({ spec: { bmc: { address, credentialsName: 'redfish' } } });
 const bmcAt = (address: string): HostOptions => ({ spec: { bmc: { address, credentialsName: 'shared' } } });
 const RETRIED = /tried again by itself after a pause/;
 const ON_EDIT = /tried again as soon as the host or its Secret is edited/;
@@ -27,7 +38,10 @@ const WATCHED_MS = 8_000;
 suite('faults of BMC and credentials', { timeout: 400_000, concurrency: true }, () => {
   let bed: Standalone;
   const silent = createSocket('udp4');
-  const ports = { silentPort: 0, deadPort: 0 };
+  const ports: Ports = { silentPort: 0, deadPort: 0, redfish: 0, selfSigned: 0 };
+  let redfish: RedfishServer;
+  let selfSigned: RedfishServer;
+  let sessions: SessionBook;
 
   before(async () => {
     bed = await Standalone.start();
@@ -38,10 +52,21 @@ suite('faults of BMC and credentials', { timeout: 400_000, concurrency: true }, 
     ports.deadPort = unused.address().port;
     await new Promise<void>((resolve) => unused.close(() => resolve()));
     await bed.secret('shared', { username: 'admin', password: PASSWORD });
+    redfish = await new RedfishServer().listen();
+    sessions = new SessionBook(redfish);
+    const paths = ['/redfish/v1/Systems/1', '/redfish/v1/Systems/2'];
+    redfish.get('/redfish/v1/Systems', { Members: paths.map((path) => ({ '@odata.id': path })) });
+    selfSigned = await new RedfishServer(await selfSignedPair()).listen();
+    [ports.redfish, ports.selfSigned] = [redfish.port, selfSigned.port];
+    await bed.secret('redfish', { username: 'admin', password: REDFISH_PASSWORD });
   });
   after(async () => {
     await bed?.close();
     silent.close();
+    // The engine gave back every session that it was given.
+    const left = sessions?.tokens.size;
+    await Promise.all([redfish, selfSigned].map((server) => server?.[Symbol.asyncDispose]()));
+    assert.equal(left, 0);
   });
 
   const rightAddress = (host: SimHost) =>
@@ -111,6 +136,42 @@ suite('faults of BMC and credentials', { timeout: 400_000, concurrency: true }, 
       options: () => bmcAt('redfish+https://root:pw@127.0.0.1:9/redfish/v1/Systems/1'),
       expected: /^BMC redfish\+https:\/\/127\.0\.0\.1:9\S+: cannot connect: connection refused \(BMC_UNREACHABLE\)$/,
       explained: /Check: check power and network of the BMC/,
+      cure: rightAddress,
+    },
+    {
+      name: 'redfish-wrong-password',
+      options: ({ redfish }) => bmcAt(`redfish+http://127.0.0.1:${redfish}/redfish/v1/Systems/1`),
+      expected: /^BMC redfish\+http:\S+: user name or password refused \(HTTP 401\) \(BMC_AUTH_FAILED\)$/,
+      explained: /Check: check username and password in the Secret/,
+      cure: rightAddress,
+    },
+    {
+      name: 'redfish-no-such-system',
+      options: ({ redfish }) => redfishAt(`redfish+http://127.0.0.1:${redfish}/redfish/v1/Systems/9`),
+      expected: /^BMC redfish\+http:\S+: the BMC has no such system; it has \S+\/1, \S+\/2 \(BMC_SYSTEM_NOT_FOUND\)$/,
+      explained: /Check: put the path of a system that the BMC has into spec\.bmc\.address/,
+      cure: rightAddress,
+    },
+    {
+      name: 'redfish-two-systems',
+      options: ({ redfish }) => redfishAt(`redfish+http://127.0.0.1:${redfish}`),
+      expected: /^BMC redfish\+http:\S+: the BMC has 2 systems: \S+\/1, \S+\/2 \(BMC_SYSTEM_AMBIGUOUS\)$/,
+      explained: /Check: put the path of one of them into spec\.bmc\.address/,
+      cure: rightAddress,
+    },
+    {
+      name: 'redfish-self-signed',
+      options: ({ selfSigned }) => redfishAt(`redfish://127.0.0.1:${selfSigned}/redfish/v1/Systems/1`),
+      expected:
+        /^BMC redfish:\S+: the certificate is not trusted: it is self-signed; its fingerprint is sha256:[0-9a-f]{64} \(BMC_TLS_UNTRUSTED\)$/,
+      explained: /pin it \(annotation ingot\.dev\/bmc-fingerprint\), or trust its CA .*disableCertificateVerification/,
+      cure: rightAddress,
+    },
+    {
+      name: 'redfish-bad-suffix',
+      options: () => bmcAt('redfish+ftp://10.0.0.1'),
+      expected: /^spec\.bmc\.address redfish\+ftp:\/\/10\.0\.0\.1: unknown BMC type.*\(BMC_SCHEME_UNKNOWN\)$/,
+      explained: ON_EDIT,
       cure: rightAddress,
     },
     {

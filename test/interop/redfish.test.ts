@@ -1,7 +1,7 @@
 /** Our Redfish client against sushy-tools, which speaks for itself: no sessions, plain-text errors, slow power. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -10,6 +10,7 @@ import { type OpenBmcOptions, openBmc } from '../../src/bmc/open.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { IngotError } from '../../src/core/errors.ts';
 import { silentLogger } from '../../src/core/log.ts';
+import { selfSignedPair } from '../support/self-signed.ts';
 import { type SushyFake, startSushyFake } from '../support/sushy-fake.ts';
 
 const PASSWORD = 'sushy pässword';
@@ -24,23 +25,8 @@ suite('sushy-tools, fake driver', { timeout: 300_000, concurrency: true }, () =>
 
   before(async () => {
     const tls = { certificate: join(dir, 'cert.pem'), key: join(dir, 'key.pem') };
-    execFileSync(
-      'openssl',
-      [
-        'req',
-        '-x509',
-        '-newkey',
-        'rsa:2048',
-        '-nodes',
-        '-subj',
-        '/CN=emulator',
-        '-keyout',
-        tls.key,
-        '-out',
-        tls.certificate,
-      ],
-      { stdio: 'ignore' },
-    );
+    const pair = await selfSignedPair('emulator');
+    await Promise.all([writeFile(tls.certificate, pair.cert), writeFile(tls.key, pair.key)]);
     [several, only, secured] = await Promise.all([
       startSushyFake({ systems: ['node-a', 'node-b', 'node-c'], password: PASSWORD }),
       startSushyFake({ systems: ['alone'] }),

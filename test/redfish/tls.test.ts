@@ -1,51 +1,22 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import test, { after } from 'node:test';
+import test from 'node:test';
 import { redfishErrors } from '../../src/redfish/errors.ts';
 import { type TlsTrust, parseCa, parseFingerprint } from '../../src/redfish/trust.ts';
 import { clientOf, forever } from '../support/redfish-client.ts';
 import { ROOT, RedfishServer } from '../support/redfish-server.ts';
+import { type Pair, selfSignedPair } from '../support/self-signed.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'ingot-tls-'));
-after(() => rmSync(dir, { recursive: true }));
-
-/** A self-signed certificate: its own CA. */
-function certificate(name: string, subject: string, san: string) {
-  const [key, cert] = [join(dir, `${name}.key`), join(dir, `${name}.crt`)];
-  execFileSync(
-    'openssl',
-    [
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      `/CN=${subject}`,
-      '-addext',
-      `subjectAltName=${san}`,
-      '-keyout',
-      key,
-      '-out',
-      cert,
-    ],
-    { stdio: 'ignore' },
-  );
-  const pem = readFileSync(cert, 'utf8');
-  return { key: readFileSync(key), cert: pem, print: new X509Certificate(pem).fingerprint256 };
+async function certificate(name: string, san: string) {
+  const pair = await selfSignedPair(name, san);
+  return { ...pair, print: new X509Certificate(pair.cert).fingerprint256 };
 }
 
-const mine = certificate('mine', 'idrac-7x', 'IP:127.0.0.1');
-const foreign = certificate('foreign', 'other', 'DNS:other.example');
+const mine = await certificate('idrac-7x', 'IP:127.0.0.1');
+const foreign = await certificate('other', 'DNS:other.example');
 
-async function get(shown: { key: Uint8Array; cert: string }, trust: TlsTrust) {
-  await using server = await new RedfishServer({ key: Buffer.from(shown.key), cert: shown.cert }).listen();
+async function get(shown: Pair, trust: TlsTrust) {
+  await using server = await new RedfishServer(shown).listen();
   server.get(ROOT, { Name: 'root' });
   const address = `redfish://127.0.0.1:${server.port}`;
   await using client = clientOf(server, { transport: 'https', address, trust });
