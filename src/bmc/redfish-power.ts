@@ -81,8 +81,9 @@ const UNKNOWN_MS = 2000;
 
 async function knownPower(doors: ServiceDoors, clock: Clock, signal: AbortSignal): Promise<SystemPower> {
   for (let attempt = 1; ; attempt++) {
+    const system = await doors.system(signal);
     try {
-      return powerOf(await doors.system(signal));
+      return powerOf(system);
     } catch (error) {
       if (!redfishErrors.is(error, 'REDFISH_MALFORMED') || attempt >= UNKNOWN_TRIES) throw error;
       await sleep(clock, UNKNOWN_MS, signal);

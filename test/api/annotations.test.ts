@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
-import { detachRequest, isPaused, jsonObject, rebootRequests } from '../../src/api/annotations.ts';
+import { bmcAnnotations, detachRequest, isPaused, jsonObject, rebootRequests } from '../../src/api/annotations.ts';
 import type { BareMetalHost } from '../../src/api/baremetalhost.ts';
 
 function annotated(annotations?: Record<string, string>): BareMetalHost {
@@ -14,6 +14,17 @@ function annotated(annotations?: Record<string, string>): BareMetalHost {
 }
 
 suite('annotations of a host', () => {
+  test('about its BMC: fingerprint and quirks; empty ones are none', () => {
+    const of = (fingerprint: string, quirks: string) =>
+      bmcAnnotations(annotated({ 'ingot.dev/bmc-fingerprint': fingerprint, 'ingot.dev/bmc-quirks': quirks }));
+    assert.deepEqual(of(' sha256:ab ', 'boot-full, -cd-is-usb-cd,,'), {
+      fingerprint: 'sha256:ab',
+      quirks: ['boot-full', '-cd-is-usb-cd'],
+    });
+    assert.deepEqual(of('', ' , '), {});
+    assert.deepEqual(bmcAnnotations(annotated()), {});
+  });
+
   for (const value of ['', 'true', 'false', 'metal3.io/capm3']) {
     test(`paused with the value ${JSON.stringify(value)}`, () => {
       assert.equal(isPaused(annotated({ 'baremetalhost.metal3.io/paused': value })), true);

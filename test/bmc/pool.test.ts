@@ -44,6 +44,17 @@ test('one BMC per address; new credentials replace it', async () => {
   assert.deepEqual(closed.toSorted(), opened.toSorted());
 });
 
+test('another fingerprint, other quirks or other trust replace it too', async () => {
+  const { pool, opened } = recorded();
+  const more = [{ fingerprint: 'sha256:1' }, { quirks: ['boot-full'] }, { disableCertificateVerification: true }, {}];
+  for (const change of more) {
+    const bmc = pool.get({ ...request, ...change });
+    assert.equal(pool.get({ ...request, ...structuredClone(change) }), bmc);
+  }
+  assert.equal(opened.length, more.length);
+  await pool.close();
+});
+
 test('a bad address leaves the pool as it was', async () => {
   const pool = new BmcPool(doors);
   assert.throws(() => pool.get({ ...request, address: 'foo://x' }), /unknown BMC type/);

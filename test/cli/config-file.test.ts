@@ -55,6 +55,7 @@ describe('cli: configuration file', () => {
   it('takes the example, whole', async () => {
     const config = await settings('--config', EXAMPLE);
     assert.deepEqual(config.interfaces, ['eno2', 'eno3']);
+    assert.equal(config.bmcCaFile, '/etc/ingot/bmc-ca.pem');
     assert.deepEqual([config.dhcp, config.httpPort, config.tftpPort], ['server', 8080, 69]);
     assert.deepEqual(config.limits, { agentBootMs: 900_000, missedBootMs: 240_000, agentLostMs: 90_000 });
     assert.deepEqual(config.hosts, { provisioningLimit: 20, maxProvisioningRetries: 5, concurrency: 20 });

@@ -40,6 +40,11 @@ suite('BMC credentials', () => {
     assert.deepEqual(found, { username: 'admin', password: 'p w' });
   });
 
+  test('may bring the CA of the BMC', () => {
+    const found = readCredentials(secret({ username: 'admin', password: 'pw', 'ca.crt': '-----BEGIN …\n' }));
+    assert.deepEqual(found, { username: 'admin', password: 'pw', ca: '-----BEGIN …' });
+  });
+
   const bad: [string, Record<string, string>, RegExp][] = [
     ['no username', { password: 'p' }, /no username/],
     ['no password', { username: 'u' }, /no password/],

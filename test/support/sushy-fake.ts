@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { startChild } from '../../hack/story/children.ts';
 import { exec } from '../../src/core/exec.ts';
 import { peersFolder } from './peers.ts';
+import { bcrypt } from './sushy.ts';
 
 export interface SushyOptions {
   /** Names of the systems; their ids are `<name>-id`. */
@@ -39,9 +40,7 @@ export async function startSushyFake({ systems, password, tls }: SushyOptions): 
   if (tls !== undefined)
     lines.push(`SUSHY_EMULATOR_SSL_CERT = '${tls.certificate}'`, `SUSHY_EMULATOR_SSL_KEY = '${tls.key}'`);
   if (password !== undefined) {
-    const program = 'import bcrypt, sys; print(bcrypt.hashpw(sys.stdin.read().encode(), bcrypt.gensalt(4)).decode())';
-    const { stdout } = await exec(join(bin, 'python'), ['-c', program], { input: password });
-    await writeFile(join(dir, 'users'), `admin:${stdout.trim()}\n`);
+    await writeFile(join(dir, 'users'), `admin:${await bcrypt(bin, password)}\n`);
     lines.push(`SUSHY_EMULATOR_AUTH_FILE = '${join(dir, 'users')}'`);
   }
   await writeFile(join(dir, 'sushy.conf'), `${lines.join('\n')}\n`);

@@ -106,7 +106,8 @@ export class Sushy {
 /** Few rounds: a digest is made for each request, and 2^12 rounds take a quarter of a second each time. */
 const BCRYPT_COST = 4;
 
-async function bcrypt(bin: string, password: string): Promise<string> {
+/** Digest of a password for its `AUTH_FILE`. @param bin folder of the peers' programs */
+export async function bcrypt(bin: string, password: string): Promise<string> {
   const script = `import bcrypt,sys;print(bcrypt.hashpw(sys.stdin.buffer.read(), bcrypt.gensalt(${BCRYPT_COST})).decode())`;
   return (await exec(join(bin, 'python'), ['-c', script], { input: password })).stdout.trim();
 }
