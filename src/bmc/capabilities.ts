@@ -221,7 +221,8 @@ export interface FruControl {
 
 /** Serial console. One reader and writer at a time. */
 export interface ConsoleControl {
-  open(signal: AbortSignal): Promise<ConsoleStream>;
+  /** @param notice gets words for people: "console lost, connecting again" */
+  open(signal: AbortSignal, notice?: (text: string) => void): Promise<ConsoleStream>;
 }
 
 export interface ConsoleStream extends AsyncDisposable {

@@ -81,6 +81,7 @@ export const bmcErrors = defineErrors({
     retry: true,
     hint: 'the BMC took the boot override but reads back another one: check its boot settings or its firmware',
   },
+  BMC_CONSOLE_REFUSED: { blame: 'peer', retry: true, hint: 'enable serial over LAN in the settings of the BMC' },
   BMC_LOG_NOT_CLEARED: {
     blame: 'peer',
     retry: true,

@@ -18,6 +18,7 @@ import type { Bmc, BmcInfo, BootOverride, PowerAction, PowerState } from './bmc.
 import { compareBoot, flagsOf, overrideOf } from './boot-compare.ts';
 import { bmcErrors } from './errors.ts';
 import { asBmcError } from './protocol-errors.ts';
+import { IpmiConsole } from './ipmi-console.ts';
 import { IpmiEventLog } from './ipmi-event-log.ts';
 import { IpmiFru } from './ipmi-fru.ts';
 import { IpmiManagement } from './ipmi-management.ts';
@@ -48,6 +49,7 @@ export class IpmiBmc implements Bmc {
   readonly eventLog: IpmiEventLog;
   readonly frus: IpmiFru;
   readonly management: IpmiManagement;
+  readonly console: IpmiConsole;
   #device: DeviceId | undefined;
 
   constructor(options: IpmiBmcOptions) {
@@ -63,6 +65,7 @@ export class IpmiBmc implements Bmc {
     this.eventLog = new IpmiEventLog(address, part, this.sensing);
     this.frus = new IpmiFru(part, this.sensing);
     this.management = new IpmiManagement(address, part);
+    this.console = new IpmiConsole(address, part, this.#client, options.target.port);
   }
 
   async verify(signal: AbortSignal): Promise<BmcInfo> {

@@ -15,6 +15,7 @@ const MEANING: Readonly<Record<string, BmcCode>> = {
   IPMI_MALFORMED: 'BMC_INCOMPATIBLE',
   IPMI_BUSY: 'BMC_BUSY',
   IPMI_COMPLETION: 'BMC_COMMAND_REFUSED',
+  IPMI_SOL_REFUSED: 'BMC_CONSOLE_REFUSED',
   IPMI_UNCERTAIN: 'BMC_UNCERTAIN',
   IPMI_CLOSED: 'BMC_CLOSED',
   REDFISH_UNREACHABLE: 'BMC_UNREACHABLE',
@@ -39,6 +40,7 @@ const MEANING: Readonly<Record<string, BmcCode>> = {
 
 /** Protocol errors whose own hint says more than that of the BMC error. */
 const KEEP_HINT: ReadonlySet<string> = new Set([
+  'IPMI_SOL_REFUSED',
   'IPMI_LOGIN_SILENT',
   'IPMI_NO_SUITE',
   'IPMI_SOCKET',

@@ -49,6 +49,7 @@ export const ipmiErrors = defineErrors({
     hint: 'all sessions of the BMC are taken; stale ones end after about a minute',
   },
   IPMI_COMPLETION: { blame: 'peer', retry: false, hint: 'the BMC refused the command; see the completion code' },
+  IPMI_SOL_REFUSED: { blame: 'peer', retry: true, hint: 'see the completion code with which the BMC refused' },
   IPMI_UNCERTAIN: {
     blame: 'network',
     retry: false,

@@ -20,6 +20,17 @@ export interface ServerFaults {
   extraCodeBytes?: number;
   /** Does not accept boot parameter 3, as OpenBMC. */
   noBootParameter3?: boolean;
+  sol?: SolFaults;
+}
+
+/** Ways in which a BMC's console misbehaves. */
+export interface SolFaults {
+  /** Says this instead of the bytes it takes. */
+  inboundBytes?: number;
+  /** Says this instead of its port. */
+  port?: number;
+  /** Refuses the first so many activations with a code of `ActivateRefusal`. */
+  refuse?: { code: number; times: number };
 }
 
 export type Fate = 'pass' | 'drop' | 'twice' | { delayMs: number };

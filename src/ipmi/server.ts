@@ -18,6 +18,8 @@ import type { Fate, ServerFaults } from './server-faults.ts';
 import { ServerLogin } from './server-login.ts';
 import { NO_V15, ServerLoginV15, type V15Service } from './server-login-v15.ts';
 import { type ActiveState, DEFAULT_LIMITS, type IpmiUser, type SessionLimits, SessionTable } from './server-session.ts';
+import type { SerialPort } from './sol/serial.ts';
+import { SolServer } from './sol/server.ts';
 import { DEFAULT_SUITES, suiteById } from './suites.ts';
 import { type UdpListen, type UdpPeer, type UdpSocket, nodeUdpListen } from './udp.ts';
 
@@ -44,8 +46,10 @@ export interface IpmiServerOptions {
   faults?: ServerFaults;
   /** Event log, sensors, inventory, network; default: those of a plausible small server. */
   model?: BmcModel;
+  /** Serial port that SOL sessions get; default: none. */
+  serial?: SerialPort;
   limits?: Partial<SessionLimits>;
-  /** Gets payloads other than IPMI messages (SOL); they are dropped when it is absent. Answers go by `session.post`. */
+  /** Gets payloads other than IPMI messages and those of `serial`. Answers go by `session.post`. */
   payload?: (payload: Payload, session: ActiveState) => void;
   listen?: UdpListen;
 }
@@ -82,6 +86,7 @@ class Server implements IpmiServer {
   readonly #v15: V15Service;
   readonly #commands: ServerCommands;
   readonly #payload: IpmiServerOptions['payload'];
+  readonly #sol: SolServer | undefined;
   readonly #working = new Set<Promise<void>>();
   #socket: UdpSocket | undefined;
   #expiry: Timer | undefined;
@@ -107,7 +112,16 @@ class Server implements IpmiServer {
     this.#loginV15 = new ServerLoginV15({ users, service: this.#v15, post }, this.#table);
     const { types, perMessageAuth, only } = this.#v15;
     const capabilities = { v2: !only, v15: types.length > 0, types, perMessageAuth, kgSet: options.kg !== undefined };
-    this.#commands = new ServerCommands({
+    const { serial } = options;
+    this.#sol =
+      serial &&
+      new SolServer(serial, {
+        clock: options.clock,
+        udpPort: () => this.port,
+        alive: (session) => this.#table.get(session.bmcSessionId) === session,
+        faults: faults.sol,
+      });
+    const parts = {
       chassis,
       deviceId,
       guid,
@@ -117,7 +131,8 @@ class Server implements IpmiServer {
       capabilities,
       clock: options.clock,
       model: options.model ?? plausibleModel({ clock: options.clock, users }),
-    });
+    };
+    this.#commands = new ServerCommands(parts, this.#sol === undefined ? [] : [this.#sol.family]);
   }
 
   get port(): number {
@@ -142,6 +157,7 @@ class Server implements IpmiServer {
 
   async close(): Promise<void> {
     this.#expiry?.cancel();
+    this.#sol?.stop();
     this.#socket?.close();
     this.#socket = undefined;
     await Promise.allSettled(this.#working);
@@ -152,6 +168,7 @@ class Server implements IpmiServer {
       EXPIRE_EVERY_MS,
       () => {
         this.#table.expire(this.#clock.monotonic());
+        this.#sol?.prune();
         this.#scheduleExpiry();
       },
       true,
@@ -237,7 +254,10 @@ class Server implements IpmiServer {
     const now = this.#clock.monotonic();
     session.touchedAt = now;
     session.peer = from;
-    if (payload.type !== PayloadType.ipmi) return this.#payload?.(payload, session);
+    if (payload.type !== PayloadType.ipmi) {
+      this.#sol?.received(payload, session);
+      return this.#payload?.(payload, session);
+    }
     const request = decodeLanMessage(payload.bytes);
     if ((request.netFn & 1) === 1) return;
     const { last } = session;
@@ -252,7 +272,9 @@ class Server implements IpmiServer {
       const { message, closes } = await this.#run(request, session);
       entry.response = message;
       this.#respond(session, message);
-      if (closes !== undefined) this.#table.remove(closes);
+      if (closes === undefined) return;
+      this.#table.remove(closes);
+      this.#sol?.prune();
     });
     this.#track(session.tail);
   }

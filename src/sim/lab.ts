@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../core/clock.ts';
 import { errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { plausibleModel } from '../ipmi/server-model.ts';
 import { startIpmiServer } from '../ipmi/server.ts';
 import { simErrors } from './errors.ts';
 import { FIRST_BMC_PORT, type LabHostOptions, labMachine } from './lab-hosts.ts';
@@ -12,6 +13,7 @@ import { dropLabRecord, listLabs, processStart, sweepDeadLabs, writeLabRecord } 
 import { machineChassis } from './machine-chassis.ts';
 import type { Accelerator } from './machine-spec.ts';
 import { Machine } from './machine.ts';
+import { MachineSerial } from './machine-serial.ts';
 import { consolePath } from './qemu-args.ts';
 
 export interface LabOptions {
@@ -122,10 +124,13 @@ async function startHost(
   const spec = labMachine(lab, host, network.taps[index] ?? '');
   const machine = await Machine.open(spec, { accelerator, clock, log });
   closers.push(() => machine.close());
+  const users = [{ name: access.username, password: access.password, privilege: 'administrator' }] as const;
   const bmc = await startIpmiServer({
     address: network.hostAddress,
     port: access.port,
-    users: [{ name: access.username, password: access.password, privilege: 'administrator' }],
+    users,
+    model: plausibleModel({ clock, users, product: 'Virtual machine', serialNumber: spec.name }),
+    serial: new MachineSerial(machine, clock),
     guid: Buffer.from(spec.uuid.replaceAll('-', ''), 'hex'),
     chassis: machineChassis(machine),
     deviceId: { deviceId: 0x20, manufacturerId: 0, productId: 0 },

@@ -16,7 +16,7 @@ import {
 import { simErrors } from './errors.ts';
 import type { Accelerator, DiskSpec, MachineSpec } from './machine-spec.ts';
 import { type MachineState, readMachineState, writeMachineState } from './machine-state.ts';
-import { BOOT_NIC_PATH, OVMF_VARS, nicBootIndex, qemuArgs, uefiVarsPath } from './qemu-args.ts';
+import { BOOT_NIC_PATH, CONSOLE_ID, OVMF_VARS, nicBootIndex, qemuArgs, uefiVarsPath } from './qemu-args.ts';
 import { QemuProcess } from './qemu-process.ts';
 import type { QmpEvent } from './qmp.ts';
 
@@ -121,6 +121,11 @@ export class Machine {
   /** Diagnostic interrupt (NMI). @throws SIM_NOT_POWERED */
   interrupt(): Promise<void> {
     return this.#queue(async () => void (await this.#powered().qmp.execute('inject-nmi')));
+  }
+
+  /** A break on the first serial port: the kernel's SysRq key. Nothing happens when the machine is off. */
+  sendBreak(): Promise<void> {
+    return this.#queue(async () => void (await this.#qemu?.qmp.execute('chardev-send-break', { id: CONSOLE_ID })));
   }
 
   /** Fault: the mains fails. Unlike `powerOff` nothing is flushed or said. */

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BootFirst } from './boot-order.ts';
 import type { Accelerator, DiskSpec, MachineSpec, NicSpec } from './machine-spec.ts';
@@ -29,6 +31,25 @@ export function consolePath(spec: MachineSpec): string {
   return join(spec.dir, 'console.log');
 }
 
+/** Longest path of a UNIX socket (sun_path), bytes. */
+const MAX_SOCKET_PATH = 107;
+
+/** Socket at which the machine's first serial port is to be had while it is on. */
+export function consoleSocketPath(spec: MachineSpec): string {
+  const path = join(spec.dir, 'console.sock');
+  if (Buffer.byteLength(path) <= MAX_SOCKET_PATH) return path;
+  return join(tmpdir(), `ingot-${createHash('sha256').update(path).digest('hex').slice(0, 16)}.sock`);
+}
+
+/** QEMU's name of the first serial port. */
+export const CONSOLE_ID = 'console';
+
+/** A socket for whoever wants to type, and a file that gets everything, also while nobody is connected. */
+function consoleChardev(spec: MachineSpec): string {
+  const socket = `socket,id=${CONSOLE_ID},path=${comma(consoleSocketPath(spec))},server=on,wait=off`;
+  return `${socket},logfile=${comma(consolePath(spec))},logappend=on`;
+}
+
 /**
  * QEMU's arguments for one power-on of `spec`. The control channel (QMP) is on standard input and output: no socket
  * file to race for, and nothing left behind.
@@ -47,7 +68,7 @@ export function qemuArgs(spec: MachineSpec, accel: Accelerator, first: BootFirst
     ['-nodefaults', '-no-user-config', '-display', 'none'],
     ['-smbios', `type=1,manufacturer=Ingot,product=Virtual machine,serial=${spec.name}`],
     ['-chardev', 'stdio,id=qmp,signal=off', '-mon', 'chardev=qmp,mode=control'],
-    ['-chardev', `file,id=console,append=on,path=${comma(consolePath(spec))}`, '-serial', 'chardev:console'],
+    ['-chardev', consoleChardev(spec), '-serial', `chardev:${CONSOLE_ID}`],
     ['-object', 'rng-random,id=rng,filename=/dev/urandom', '-device', 'virtio-rng-pci,id=rng0,rng=rng'],
     ...(spec.firmware === 'uefi' ? uefiArgs(spec) : []),
     ...spec.nics.flatMap((nic, i) => nicArgs(nic, i, first)),

@@ -1,0 +1,171 @@
+/** Serial over LAN: ipmitool at our server, and both ends of ours in front of a real (virtual) machine. */
+import assert from 'node:assert/strict';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { openBmc } from '../../src/bmc/open.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { silentLogger } from '../../src/core/log.ts';
+import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
+import type { Chassis } from '../../src/ipmi/chassis.ts';
+import type { SerialPort } from '../../src/ipmi/sol/serial.ts';
+import { plainConsole, readConsole } from '../../src/sim/console-log.ts';
+import { machineChassis } from '../../src/sim/machine-chassis.ts';
+import { MachineSerial } from '../../src/sim/machine-serial.ts';
+import { Machine } from '../../src/sim/machine.ts';
+import { consolePath } from '../../src/sim/qemu-args.ts';
+import { FakeChassis } from '../support/fake-chassis.ts';
+import { FakeSerial } from '../support/fake-serial.ts';
+
+const serve = (serial: SerialPort, chassis: Chassis): Promise<IpmiServer> =>
+  startIpmiServer({
+    address: '127.0.0.1',
+    port: 0,
+    users: [{ name: 'admin', password: 'secret', privilege: 'administrator' }],
+    guid: new Uint8Array(16).fill(7),
+    chassis,
+    serial,
+    deviceId: { deviceId: 0x20, manufacturerId: 674, productId: 256 },
+    clock: systemClock,
+    random: Math.random,
+    log: silentLogger,
+  });
+
+interface Tool {
+  child: ChildProcessWithoutNullStreams;
+  out(): string;
+  ended: Promise<number | null>;
+}
+
+/** ipmitool with its console, standard input and output piped. */
+function solActivate(port: number, suite: number): Tool {
+  const args = ['-I', 'lanplus', '-H', '127.0.0.1', '-p', String(port), '-U', 'admin', '-E', '-C', String(suite)];
+  const env = { ...process.env, IPMI_PASSWORD: 'secret' };
+  const child = spawn('ipmitool', [...args, 'sol', 'activate'], { env, stdio: 'pipe' });
+  let out = '';
+  child.stdout.on('data', (d: Buffer) => (out += d.toString('latin1')));
+  child.stderr.on('data', (d: Buffer) => (out += d.toString('latin1')));
+  const ended = new Promise<number | null>((resolve) => void child.once('close', resolve));
+  return { child, out: () => out, ended };
+}
+
+/** Polls, since the other side is another process. @throws with what was seen when it does not come true in 30 s */
+async function until(what: () => boolean, seen: () => string): Promise<void> {
+  const end = performance.now() + 30_000;
+  while (!what()) {
+    if (performance.now() > end) assert.fail(`not in 30 s: ${seen()}`);
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
+
+for (const suite of [17, 3]) {
+  test(`ipmitool sol activate at our server, suite ${suite}: prints, types, break, end`, async () => {
+    const serial = new FakeSerial();
+    const server = await serve(serial, new FakeChassis());
+    const tool = solActivate(server.port, suite);
+    try {
+      // ipmitool keeps its greeting until it has something to print.
+      await until(() => serial.listeners === 1, tool.out);
+      serial.print('login: ');
+      await until(() => tool.out().includes('login: '), tool.out);
+      tool.child.stdin.write('root\r');
+      await until(
+        () => serial.typed === 'root\r',
+        () => serial.typed,
+      );
+      const block = `${'0123456789'.repeat(300)}END`;
+      serial.print(block);
+      await until(() => tool.out().endsWith('END'), tool.out);
+      assert.ok(tool.out().includes(block));
+      tool.child.stdin.write('~B');
+      await until(() => serial.breaks === 1, tool.out);
+      tool.child.stdin.write('\r~.');
+      assert.equal(await tool.ended, 0);
+      assert.equal(serial.listeners, 0);
+      assert.equal(server.sessions, 0);
+    } finally {
+      tool.child.kill('SIGKILL');
+      await server.close();
+    }
+  });
+}
+
+test('a second ipmitool is refused; ours takes the console from it', async () => {
+  const serial = new FakeSerial();
+  const server = await serve(serial, new FakeChassis());
+  const first = solActivate(server.port, 17);
+  try {
+    await until(() => serial.listeners === 1, first.out);
+    const second = solActivate(server.port, 17);
+    assert.equal(await second.ended, 1);
+    assert.match(second.out(), /SOL payload already active on another session/);
+    const bmc = openBmc({
+      address: `ipmi://127.0.0.1:${server.port}`,
+      credentials: { username: 'admin', password: 'secret' },
+      disableCertificateVerification: false,
+      doors: { clock: systemClock, random: Math.random, log: silentLogger },
+    });
+    const stream = await bmc.console?.open(AbortSignal.timeout(30_000));
+    assert.ok(stream);
+    await stream.write(Buffer.from('ours'));
+    assert.equal(serial.typed, 'ours');
+    await stream[Symbol.asyncDispose]();
+    await bmc.close();
+  } finally {
+    first.child.kill('SIGKILL');
+    await server.close();
+  }
+});
+
+test('a virtual machine’s firmware speaks over SOL and into its log file, through a restart of the machine', async () => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'ingot-sol-'));
+  const machine = await Machine.open(
+    {
+      name: 'sol',
+      uuid: '00112233-4455-6677-8899-aabbccddeeff',
+      firmware: 'bios',
+      memoryMiB: 128,
+      cpus: 1,
+      nics: [{ mac: '52:54:00:00:00:77', model: 'e1000', backend: { kind: 'user' }, plainRom: false }],
+      disks: [],
+      dir,
+    },
+    { accelerator: 'tcg', clock: systemClock, log: silentLogger },
+  );
+  const server = await serve(new MachineSerial(machine, systemClock), machineChassis(machine));
+  const bmc = openBmc({
+    address: `ipmi://127.0.0.1:${server.port}`,
+    credentials: { username: 'admin', password: 'secret' },
+    disableCertificateVerification: false,
+    doors: { clock: systemClock, random: Math.random, log: silentLogger },
+  });
+  const signal = AbortSignal.timeout(120_000);
+  try {
+    const stream = await bmc.console?.open(signal);
+    assert.ok(stream);
+    let seen = '';
+    const reading = (async () => {
+      for await (const chunk of stream.output) seen += plainConsole(Buffer.from(chunk).toString('latin1'));
+    })();
+    const boots = () => seen.split('iPXE initialising').length - 1;
+    for (const expected of [1, 2]) {
+      await bmc.setPower(expected === 1 ? 'on' : 'cycle', signal);
+      await until(
+        () => boots() >= expected,
+        () => seen,
+      );
+    }
+    await stream.sendBreak();
+    await stream[Symbol.asyncDispose]();
+    await reading;
+    const { text } = await readConsole(consolePath(machine.spec));
+    assert.ok(text.split('SeaBIOS (').length > 2, text);
+  } finally {
+    await bmc.close();
+    await server.close();
+    await machine.close();
+    await rm(dir, { recursive: true, force: true });
+  }
+});
