@@ -41,7 +41,9 @@ import { provisionerErrors } from './provisioner/errors.ts';
 import { NativeProvisioner } from './provisioner/native.ts';
 import type { HostContext } from './provisioner/provisioner.ts';
 import { TaskBoard } from './provisioner/task-board.ts';
+import { ConsoleRecorder } from './provisioner/console-recorder.ts';
 import { AgentLogs } from './server/agent-logs.ts';
+import { ConsoleLogs, DEFAULT_CONSOLE_BYTES } from './server/console-logs.ts';
 import { BootFiles } from './server/boot-files.ts';
 import { ByteCounter } from './server/byte-counter.ts';
 import { makeDiskLoader } from './server/disk-loader.ts';
@@ -78,6 +80,8 @@ export interface EngineConfig {
   /** Where BMCs fetch ISOs and ramdisks booted from them find us, when it is not what routes and interfaces say. */
   mediaAddress?: string | undefined;
   ramdiskAddress?: string | undefined;
+  /** Record the serial console of every boot into the ramdisk. */
+  recordConsole?: boolean | undefined;
   limits: Partial<Limits>;
   hosts: Partial<HostControllerConfig>;
 }
@@ -167,6 +171,17 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
   const pool = new BmcPool({ clock, random, log, ...(await bmcCas(config)) });
   stack.defer(() => pool.close());
   const bmcs = pooledBmcs(pool);
+  const limits = { ...DEFAULT_LIMITS, ...config.limits };
+  const recorder = new ConsoleRecorder({
+    store: new ConsoleLogs(join(config.dataDir, 'consoles')),
+    clock,
+    log,
+    characters: DEFAULT_CONSOLE_BYTES,
+    longestMs: limits.agentBootMs,
+    signal,
+  });
+  // Before the BMCs are closed: each console is given back over the session that has it.
+  stack.defer(() => recorder.close());
   const logs = new AgentLogs(join(config.dataDir, 'logs'));
   const agent = await startAgentApi(
     { address: '0.0.0.0', port: config.agentPort },
@@ -214,7 +229,9 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     log,
     uuid: randomUUID,
     wake,
-    limits: { ...DEFAULT_LIMITS, ...config.limits },
+    recorder,
+    recordAll: config.recordConsole === true,
+    limits,
     listeningSince: clock.now(),
     httpBase: (status) => `http://${status.agent?.serverAddress ?? '127.0.0.1'}:${ports.http}`,
     signal,

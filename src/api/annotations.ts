@@ -14,6 +14,9 @@ export const BMC_FINGERPRINT_ANNOTATION = 'ingot.dev/bmc-fingerprint';
 /** Ours: departures of a BMC from its protocol, comma separated; one with `-` before it is not to be assumed. */
 export const BMC_QUIRKS_ANNOTATION = 'ingot.dev/bmc-quirks';
 
+/** Ours: `true` records the serial console of each boot into the ramdisk; it takes the one console of the BMC. */
+export const RECORD_CONSOLE_ANNOTATION = 'ingot.dev/record-console';
+
 export const HOST_FINALIZER = 'baremetalhost.metal3.io';
 export const SECRET_FINALIZER = 'baremetalhost.metal3.io/secret';
 export const HARDWARE_DATA_FINALIZER = 'baremetalhost.metal3.io/hardwareData';

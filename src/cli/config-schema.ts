@@ -47,6 +47,7 @@ export const configSchema = z.strictObject({
   ports: z.strictObject({ http: port.optional(), agent: port.optional(), tftp: port.optional() }).optional(),
   mediaAddress: address.transform(formatIpv4).optional(),
   ramdiskAddress: address.transform(formatIpv4).optional(),
+  recordConsole: z.boolean().optional(),
   data: name.optional(),
   ramdisk: name.optional(),
   ipxe: name.optional(),

@@ -37,6 +37,7 @@ export interface EngineOptions {
   bmcCa?: string;
   mediaAddress?: string;
   ramdiskAddress?: string;
+  recordConsole?: boolean;
   agentBootTimeout: number;
   missedBootTimeout: number;
   agentLostTimeout: number;
@@ -94,6 +95,7 @@ export function addEngineOptions(command: Command): Command {
       ).argParser(addressText),
     )
     .option('--bmc-ca <file>', 'PEM file with CAs to trust in certificates of Redfish BMCs, beside the system’s')
+    .option('--record-console', 'record the serial console of each boot into the ramdisk (takes the BMC’s console)')
     .addOption(
       new Option('--agent-boot-timeout <s>', 'from power on to the agent’s registration')
         .default(900)
@@ -142,6 +144,7 @@ export function engineConfig(o: EngineOptions): EngineConfig {
     ...(o.bmcCa === undefined ? {} : { bmcCaFile: resolve(o.bmcCa) }),
     mediaAddress: o.mediaAddress,
     ramdiskAddress: o.ramdiskAddress,
+    recordConsole: o.recordConsole,
     limits: {
       agentBootMs: o.agentBootTimeout * 1000,
       missedBootMs: o.missedBootTimeout * 1000,

@@ -1,13 +1,18 @@
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import type { HostProgress } from '../api/hostprogress.ts';
 import { explain, explanationText } from '../boot/explain.ts';
 import { systemClock } from '../core/clock.ts';
+import { ConsoleLogs } from '../server/console-logs.ts';
 import { cliErrors, getObject, readAccess } from './api-client.ts';
 import { fail } from './fail.ts';
 import { hintOf } from './hints.ts';
 import { hostName } from './host-name.ts';
 import { DEFAULT_DATA_DIR } from './up.ts';
+
+/** Lines of the console that are shown. */
+const CONSOLE_LINES = 8;
 
 interface Options {
   namespace?: string;
@@ -49,21 +54,29 @@ async function run(text: string, options: Options): Promise<void> {
       if (cliErrors.is(error, 'CLI_NOT_FOUND')) return {};
       throw error;
     });
-    print(host, progress as Partial<HostProgress>, options);
+    const log = await new ConsoleLogs(join(options.data, 'consoles')).read({ namespace, name });
+    print(host, progress as Partial<HostProgress>, log, options);
   } catch (error) {
     fail(error, options.json);
   }
 }
 
-function print(host: BareMetalHost, progress: Partial<HostProgress>, options: Options): void {
+/** @param log what the serial console printed at the last boot; empty: it was not recorded */
+function print(host: BareMetalHost, progress: Partial<HostProgress>, log: string, options: Options): void {
+  const lines = log
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .slice(-CONSOLE_LINES);
   const status = progress.status ?? {};
   const explanation = explain(host, status, systemClock.now(), hintOf);
   const timeline = options.timeline === true ? (status.timeline ?? []) : undefined;
   if (options.json === true) {
-    process.stdout.write(`${JSON.stringify({ ...explanation, ...(timeline === undefined ? {} : { timeline }) })}\n`);
+    const more = { ...(timeline === undefined ? {} : { timeline }), ...(lines.length === 0 ? {} : { console: lines }) };
+    process.stdout.write(`${JSON.stringify({ ...explanation, ...more })}\n`);
     return;
   }
   process.stdout.write(explanationText(explanation));
+  if (lines.length > 0) process.stdout.write(`last lines of its console:\n${lines.map((l) => `  ${l}\n`).join('')}`);
   for (const e of timeline ?? []) {
     const more = e.count === undefined ? '' : ` (${e.count} times, last ${e.lastAt})`;
     process.stdout.write(`${e.at} ${e.source} ${e.kind}: ${e.text}${more}\n`);

@@ -1,10 +1,26 @@
 import { Command, Option } from 'commander';
-import { keyText } from '../api/meta.ts';
+import { type ObjectKey, keyText } from '../api/meta.ts';
 import { AgentLogs } from '../server/agent-logs.ts';
+import { ConsoleLogs } from '../server/console-logs.ts';
 import { join } from 'node:path';
 import { DEFAULT_DATA_DIR } from './up.ts';
 import { EXIT } from './fail.ts';
 import { hostName } from './host-name.ts';
+
+interface Options {
+  namespace: string;
+  data: string;
+  console?: boolean;
+  json?: boolean;
+}
+
+const RECORD_HINT =
+  ': consoles are recorded with `ingot up --record-console` or the annotation ingot.dev/record-console';
+
+function read(key: ObjectKey, options: Options): Promise<string> {
+  if (options.console !== true) return new AgentLogs(join(options.data, 'logs')).read(key);
+  return new ConsoleLogs(join(options.data, 'consoles')).read(key);
+}
 
 /** `ingot logs HOST`: what the agent on a host's ramdisk logged, also of boots that are over. */
 export function logsCommand(): Command {
@@ -13,17 +29,21 @@ export function logsCommand(): Command {
     .argument('<host>', 'name of the BareMetalHost, or NAMESPACE/NAME')
     .option('-n, --namespace <name>', 'its namespace', 'default')
     .addOption(new Option('--data <dir>', 'data folder of ingot up').default(DEFAULT_DATA_DIR))
+    .option('--console', 'what the serial console printed at the last boot instead, if it was recorded')
     .option('--json', 'print {host, lines}')
-    .action(async (text: string, options: { namespace: string; data: string; json?: boolean }) => {
+    .action(async (text: string, options: Options) => {
       const key = hostName(text, options.namespace);
-      const log = await new AgentLogs(join(options.data, 'logs')).read(key);
+      const log = await read(key, options);
       if (options.json === true) {
         const lines = log.split('\n').filter((l) => l !== '');
         process.stdout.write(`${JSON.stringify({ host: keyText(key), lines })}\n`);
         return;
       }
       if (log === '') {
-        process.stderr.write(`no agent of ${keyText(key)} has logged anything in ${options.data}\n`);
+        const what = options.console === true ? 'no console of' : 'no agent log of';
+        process.stderr.write(
+          `${what} ${keyText(key)} in ${options.data}${options.console === true ? RECORD_HINT : ''}\n`,
+        );
         process.exitCode = EXIT.failed;
       }
       process.stdout.write(log);

@@ -30,6 +30,11 @@ const COMMANDS: readonly Entry[] = [
     load: async () => (await import('./logs.ts')).logsCommand(),
   },
   {
+    name: 'console',
+    description: 'attach this terminal to a machine’s serial console',
+    load: async () => (await import('./console.ts')).consoleCommand(),
+  },
+  {
     name: 'bmc',
     description: 'look at and control one BMC directly',
     load: async () => (await import('./bmc/bmc.ts')).bmcCommand(),

@@ -40,6 +40,7 @@ function optionsOf(file: ConfigFile, dir: string): Partial<Record<keyof EngineOp
     kernelArguments: file.kernelArguments,
     mediaAddress: file.mediaAddress,
     ramdiskAddress: file.ramdiskAddress,
+    recordConsole: file.recordConsole,
     agentBootTimeout: timeouts?.agentBoot,
     missedBootTimeout: timeouts?.missedBoot,
     agentLostTimeout: timeouts?.agentLost,

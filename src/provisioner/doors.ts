@@ -8,6 +8,7 @@ import type { UrlSigner } from '../boot/url-signing.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { ImageManifest } from '../image/manifest-types.ts';
+import type { ConsoleRecorder } from './console-recorder.ts';
 import type { AgentSessions } from './agent-sessions.ts';
 import type { Astray } from './astray.ts';
 import type { HostContext, HostWakeup } from './provisioner.ts';
@@ -127,6 +128,10 @@ export interface ProvisionerDoors {
   images: ImageSource;
   media: MediaSource;
   signer: UrlSigner;
+  /** Records consoles of boots; undefined: there is nowhere to keep them. */
+  recorder?: Pick<ConsoleRecorder, 'start' | 'finish'> | undefined;
+  /** Are all consoles recorded, or only those of hosts whose annotation asks for it? */
+  recordAll?: boolean;
   clock: Clock;
   log: Logger;
   /** A random name for one operation. */

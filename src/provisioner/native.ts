@@ -92,6 +92,7 @@ export class NativeProvisioner implements Provisioner {
     this.#doors.board.forget(run.key);
     this.#doors.sessions.forget(run.key);
     this.#doors.astray.forget(run.key);
+    this.#doors.recorder?.finish(run.key);
     await this.#doors.bmcs.release(run.key);
     await run.update({
       boot: { intent: 'none', since: kubeTime(run.now) },

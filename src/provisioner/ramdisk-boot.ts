@@ -1,3 +1,4 @@
+import { RECORD_CONSOLE_ANNOTATION, annotation } from '../api/annotations.ts';
 import type { HostWait } from '../api/hostprogress.ts';
 import { bootMacOf } from '../boot/host-index.ts';
 import { diagnoseBoot } from '../boot/diagnose.ts';
@@ -58,6 +59,7 @@ async function keepOrStart(run: Run): Promise<Advance> {
   const silent = sessions.silentMs(run.key);
   if (silent === undefined) return startBoot(run);
   if (silent < limits.agentSuspectMs) {
+    run.doors.recorder?.finish(run.key);
     await ejectAfterBoot(run);
     return { kind: 'next' };
   }
@@ -128,6 +130,7 @@ async function advance(run: Run, step: BootStep, since: number): Promise<Advance
       await enter(run, 'power-on');
       return 'on';
     case 'power-on':
+      await recordConsole(run);
       await machine.on();
       await enter(run, 'wait-agent');
       return 'on';
@@ -136,6 +139,14 @@ async function advance(run: Run, step: BootStep, since: number): Promise<Advance
     default:
       return unreachable(step);
   }
+}
+
+/** Opt-in, and never a reason for a boot to fail. */
+async function recordConsole(run: Run): Promise<void> {
+  const { recorder, recordAll = false, bmcs } = run.doors;
+  const wanted = recordAll || annotation(run.host, RECORD_CONSOLE_ANNOTATION) === 'true';
+  if (recorder === undefined || !wanted) return;
+  await recorder.start(run.key, await bmcs.get(run.context));
 }
 
 type BootStep = NonNullable<Run['status']['ramdiskBoot']>['step'];

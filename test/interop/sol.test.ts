@@ -169,3 +169,70 @@ test('a virtual machine’s firmware speaks over SOL and into its log file, thro
     await rm(dir, { recursive: true, force: true });
   }
 });
+
+const INGOT = path.resolve(import.meta.dirname, '../../hack/ingot');
+
+interface Terminal extends Tool {
+  type(text: string): void;
+}
+
+/** `ingot console` with pipes, or inside a terminal that `script` makes; there `stty` says afterwards how it was left. */
+function ingotConsole(port: number, inTerminal: boolean): Terminal {
+  const command = `${INGOT} console ipmi://admin@127.0.0.1:${port}`;
+  const env = { ...process.env, INGOT_BMC_PASSWORD: 'secret' };
+  const child = inTerminal
+    ? spawn('script', ['-qec', `${command}; echo code=$?; stty -a`, '/dev/null'], { env, stdio: 'pipe' })
+    : spawn(INGOT, ['console', `ipmi://admin@127.0.0.1:${port}`], { env, stdio: 'pipe' });
+  let out = '';
+  child.stdout.on('data', (d: Buffer) => (out += d.toString('latin1')));
+  child.stderr.on('data', (d: Buffer) => (out += d.toString('latin1')));
+  const ended = new Promise<number | null>((resolve) => void child.once('close', resolve));
+  return { child, out: () => out, ended, type: (text) => void child.stdin.write(text) };
+}
+
+test('ingot console in a terminal: prints, types, breaks, detaches, and leaves the terminal as it was', async () => {
+  const serial = new FakeSerial();
+  const server = await serve(serial, new FakeChassis());
+  const terminal = ingotConsole(server.port, true);
+  try {
+    await until(() => terminal.out().includes('ctrl-]'), terminal.out);
+    serial.print('login: ');
+    await until(() => terminal.out().includes('login: '), terminal.out);
+    // Ctrl-C is the machine's.
+    terminal.type('root\r\u0003');
+    await until(
+      () => serial.typed === 'root\r\u0003',
+      () => JSON.stringify(serial.typed),
+    );
+    terminal.type('\u001db');
+    await until(() => serial.breaks === 1, terminal.out);
+    terminal.type('\u001d.');
+    assert.equal(await terminal.ended, 0, terminal.out());
+    assert.match(terminal.out(), /code=0/);
+    assert.match(terminal.out(), /[^-]icanon/);
+    assert.match(terminal.out(), /[^-]echo /);
+    assert.deepEqual([serial.listeners, server.sessions], [0, 0]);
+  } finally {
+    terminal.child.kill('SIGKILL');
+    await server.close();
+  }
+});
+
+test('ingot console without a terminal: output only, until it is interrupted', async () => {
+  const serial = new FakeSerial();
+  const server = await serve(serial, new FakeChassis());
+  const piped = ingotConsole(server.port, false);
+  try {
+    await until(() => serial.listeners === 1, piped.out);
+    piped.type('ignored');
+    serial.print('kernel panic\n');
+    await until(() => piped.out().includes('kernel panic\n'), piped.out);
+    piped.child.kill('SIGINT');
+    assert.equal(await piped.ended, 0, piped.out());
+    assert.equal(serial.typed, '');
+    assert.deepEqual([serial.listeners, server.sessions], [0, 0]);
+  } finally {
+    piped.child.kill('SIGKILL');
+    await server.close();
+  }
+});

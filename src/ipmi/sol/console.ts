@@ -91,7 +91,7 @@ export class SolConsole {
           await this.#release('lost');
         } catch (error) {
           if (signal.aborted) return;
-          if (FINAL.has(completionOf(error) ?? 0) || ipmiErrors.is(error, 'IPMI_AUTH_FAILED')) throw error;
+          if (isFinal(error)) throw error;
           log.info('console cannot be opened again yet', { why: errorText(error) });
         }
         const pause = BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)] ?? 0;
@@ -240,6 +240,12 @@ function checkPort(activation: Activation, port: number, log: Logger): void {
   const swapped = ((activation.port & 0xff) << 8) | (activation.port >> 8);
   if (activation.port === port || swapped === port) return;
   log.debug('the BMC names another port for its console; the session stays where it is', { port: activation.port });
+}
+
+/** Is another try of no use? */
+function isFinal(error: unknown): boolean {
+  const over = ipmiErrors.is(error, 'IPMI_AUTH_FAILED') || ipmiErrors.is(error, 'IPMI_CLOSED');
+  return over || FINAL.has(completionOf(error) ?? 0);
 }
 
 const REFUSAL_HINT: Readonly<Record<number, string>> = {
