@@ -1,7 +1,7 @@
 import { unreachable } from '../core/errors.ts';
 import { concatBytes } from '../wire/hex.ts';
 import type { Command, RunCommand } from './commands/command.ts';
-import { LAST_RECORD, type RecordPart, WHOLE_RECORD } from './commands/storage.ts';
+import { LAST_RECORD, type RecordPart, TOO_MANY_BYTES, WHOLE_RECORD } from './commands/storage.ts';
 import { completionOf, ipmiErrors } from './errors.ts';
 import { Completion } from './numbers.ts';
 
@@ -34,14 +34,6 @@ export interface RecordsRead {
 const STEPS = [32, 16, 8] as const;
 /** Reservations that may be cancelled under one record before it is given up: somebody else keeps on writing. */
 const RESERVATIONS = 8;
-
-/** "I cannot return so many bytes", in the ways that BMCs have of saying it. */
-const TOO_MANY: ReadonlySet<number> = new Set([
-  Completion.cannotReturnBytes,
-  Completion.lengthExceeded,
-  Completion.lengthInvalid,
-  Completion.unspecified,
-]);
 
 /**
  * Reads all records of a table, first to last.
@@ -148,7 +140,7 @@ class Reader {
     } catch (error) {
       const completion = completionOf(error);
       if (completion === Completion.reservationCancelled) return { kind: 'cancelled' };
-      if (completion !== undefined && TOO_MANY.has(completion)) return { kind: 'smaller' };
+      if (completion !== undefined && TOO_MANY_BYTES.has(completion)) return { kind: 'smaller' };
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import { ByteReader } from '../../wire/reader.ts';
 import { ByteWriter } from '../../wire/writer.ts';
-import { NetFn } from '../numbers.ts';
+import { Completion, NetFn } from '../numbers.ts';
 import { type Command, NO_DATA, query } from './command.ts';
 
 /** What the event log and the SDR repository have in common: reservations and records read in parts. */
@@ -50,3 +50,11 @@ export function decodeReadPart(data: Uint8Array): RecordPart {
 export function encodeRecordPart(next: number, data: Uint8Array): Uint8Array {
   return new ByteWriter(data.length + 2).u16le(next).bytes(data).finish();
 }
+
+/** "I cannot return so many bytes", in the ways that BMCs have of saying it. */
+export const TOO_MANY_BYTES: ReadonlySet<number> = new Set([
+  Completion.cannotReturnBytes,
+  Completion.lengthExceeded,
+  Completion.lengthInvalid,
+  Completion.unspecified,
+]);

@@ -1,21 +1,14 @@
 import { concatBytes } from '../../wire/hex.ts';
 import type { RunCommand } from '../commands/command.ts';
 import { getFruInfo, readFru } from '../commands/fru.ts';
+import { TOO_MANY_BYTES } from '../commands/storage.ts';
 import { completionOf } from '../errors.ts';
-import { Completion } from '../numbers.ts';
 import { FRU_HEADER_BYTES } from './areas.ts';
 
 /** Bytes of one read, in the order to try. */
 const STEPS = [32, 16, 8, 4, 2] as const;
 /** Larger than any inventory we know; a size of 64 KiB is a BMC that does not know it. */
 const MAX_BYTES = 4096;
-
-const TOO_MANY: ReadonlySet<number> = new Set([
-  Completion.cannotReturnBytes,
-  Completion.lengthExceeded,
-  Completion.lengthInvalid,
-  Completion.unspecified,
-]);
 
 /**
  * Reads a FRU inventory, from its start to where its BMC says that it ends or stops giving.
@@ -39,7 +32,7 @@ export async function readFruBytes(run: RunCommand, device: number, signal: Abor
     } catch (error) {
       const completion = completionOf(error);
       if (completion === undefined) throw error;
-      if (TOO_MANY.has(completion) && step < STEPS.length - 1) {
+      if (TOO_MANY_BYTES.has(completion) && step < STEPS.length - 1) {
         step++;
         continue;
       }
