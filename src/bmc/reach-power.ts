@@ -34,7 +34,7 @@ export interface ReachDoors {
 }
 
 /** iDRAC 10 refuses an On just after another job for up to a minute: 6 tries, 10 s apart (ironic conf/redfish.py). */
-const SOON_MS = 10_000;
+export const SOON_MS = 10_000;
 /** A refusal may come because the state is about to be the wanted one. */
 const NEVER_MS = 5000;
 

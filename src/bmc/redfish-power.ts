@@ -4,7 +4,10 @@ import { redfishErrors } from '../redfish/errors.ts';
 import { ResetAction, type ResetAnswer, type SystemPower, powerOf } from '../redfish/power.ts';
 import type { ServiceDoors } from '../redfish/service-doors.ts';
 import type { PowerAction, PowerState } from './bmc.ts';
-import { DEFAULT_POWER_TIMING, type PowerTiming, type Told, reachPower } from './reach-power.ts';
+import { DEFAULT_POWER_TIMING, type PowerTiming, SOON_MS, type Told, reachPower } from './reach-power.ts';
+
+/** Of an order that is refused just now, `SOON_MS` apart. */
+const CONFLICT_TRIES = 6;
 
 /** Verified power control over ComputerSystem.Reset. */
 export class RedfishPower {
@@ -53,13 +56,18 @@ export class RedfishPower {
     await this.#reach('on', signal);
   }
 
-  /** What the power state cannot prove: here the answer of the BMC counts. */
+  /** What the power state cannot prove: here the answer of the BMC counts. Sent again only if it certainly was not done. */
   async #order(wish: 'soft-off' | 'reset', signal: AbortSignal): Promise<void> {
-    const answer = await this.#reset.send(wish, await this.#doors.system(signal), signal);
-    if (answer.kind === 'taken') return;
-    // It may have been done all the same: a machine that is off by now needs no asking.
-    if (wish === 'soft-off' && (await this.#look(signal)) !== 'on') return;
-    throw redfishErrors.make('REDFISH_REFUSED', `${this.#doors.address}: ${wish}: ${answer.why}`);
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.#reset.send(wish, await this.#doors.system(signal), signal);
+      if (answer.kind === 'taken') return;
+      // It may have been done all the same: a machine that is off by now needs no asking.
+      if (wish === 'soft-off' && (await this.#look(signal)) !== 'on') return;
+      if (answer.kind === 'refused' || !answer.undone || attempt >= CONFLICT_TRIES) {
+        throw redfishErrors.make('REDFISH_REFUSED', `${wish}: ${answer.why}`);
+      }
+      await sleep(this.#doors.clock, Math.min(this.#timing.resendMs, SOON_MS), signal);
+    }
   }
 
   async #reach(wanted: PowerState, signal: AbortSignal): Promise<void> {

@@ -34,8 +34,10 @@ export class SystemBoot {
     this.#doors = doors;
   }
 
+  /** What the next start does: where overrides are pending in a settings object, those. */
   async override(signal: AbortSignal): Promise<BootOverride> {
-    return readOverride((await this.#doors.system(signal)).body);
+    const system = await this.#doors.system(signal);
+    return readOverride((await this.#place(system, signal)).body);
   }
 
   /**

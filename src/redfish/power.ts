@@ -1,5 +1,6 @@
 import type { RedfishCalls, Resource } from './calls.ts';
 import { redfishErrors, refusalOf } from './errors.ts';
+import { hasMessage } from './faults.ts';
 import { actionAt, linkAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
 import type { ServiceDoors } from './service-doors.ts';
 
@@ -38,9 +39,11 @@ const TYPES: Readonly<Record<ResetWish, readonly string[]>> = {
 /** How a BMC took a reset. `refused`: nothing it offers was accepted, and trying at once again is of no use. */
 export type ResetAnswer =
   | { kind: 'taken'; type: string }
-  /** Not now; or the answer was lost. The power state tells. */
-  | { kind: 'unclear'; type: string; why: string }
+  /** Not now; or the answer was lost. The power state tells. `undone`: certainly not done, worth asking again. */
+  | { kind: 'unclear'; type: string; why: string; undone: boolean }
   | { kind: 'refused'; why: string };
+
+const CONFLICT = 'ActionParameterValueConflict';
 
 /** `ComputerSystem.Reset`. What it answers is not believed: the caller looks at the power state. */
 export class ResetAction {
@@ -107,12 +110,14 @@ export class ResetAction {
       await calls.post(target, { ResetType: type }, signal);
       return { kind: 'taken', type };
     } catch (error) {
-      if (redfishErrors.is(error, 'REDFISH_UNCERTAIN')) return { kind: 'unclear', type, why: error.message };
+      if (redfishErrors.is(error, 'REDFISH_UNCERTAIN'))
+        return { kind: 'unclear', type, why: error.message, undone: false };
       const refusal = refusalOf(error);
       if (refusal === undefined || !(error instanceof Error)) throw error;
-      // 409: in this state, or just now (iDRAC 10: ActionParameterValueConflict after another job).
-      const later = refusal.status === 409 || refusal.status === 503 || refusal.status === 429;
-      return later ? { kind: 'unclear', type, why: error.message } : { kind: 'refused', why: error.message };
+      // 409: not in this state, or not just now (iDRAC 10 after another job).
+      const undone = refusal.status === 503 || refusal.status === 429 || hasMessage(refusal, CONFLICT);
+      if (!undone && refusal.status !== 409) return { kind: 'refused', why: error.message };
+      return { kind: 'unclear', type, why: error.message, undone };
     }
   }
 }

@@ -119,6 +119,19 @@ test('redfish 6: iDRAC 10 refuses On with 409 after another job: 6 tries, 10 s a
   assert.ok(ms >= 50_000 && ms < 60_000, `${ms} ms`);
 });
 
+test('redfish 6: a restart that conflicts with another job is sent again; a lost one is not', async () => {
+  const conflict = refused(409, 'IDRAC.ActionParameterValueConflict');
+  const bmc = machine('On', ['ForceRestart']).answers(conflict, conflict, undefined);
+  await bmc.set('reset');
+  assert.equal(bmc.sent.length, 3);
+  const stubborn = machine('On', ['ForceRestart']).answers(conflict);
+  await assert.rejects(stubborn.set('reset'), (error) => redfishErrors.is(error, 'REDFISH_REFUSED'));
+  assert.equal(stubborn.sent.length, 6);
+  const lost = machine('On', ['ForceRestart']).answers(redfishErrors.make('REDFISH_UNCERTAIN', 'lost'));
+  await assert.rejects(lost.set('reset'));
+  assert.equal(lost.sent.length, 1);
+});
+
 test('redfish 6: what is refused in every form ends soon, with what the BMC said', async () => {
   const bmc = machine('Off', ['On', 'ForceOn']).answers(refused(400, 'Base.ActionParameterNotSupported'));
   const start = bmc.clock.monotonic();

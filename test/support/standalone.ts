@@ -18,7 +18,7 @@ import { SimMachine } from './sim-machine.ts';
 
 const INGOT = path.resolve(import.meta.dirname, '../../hack/ingot');
 export const NS = 'lab';
-export const PASSWORD = 'correct horse battery';
+export const PASSWORD = 'correct horse';
 
 export interface SimHost {
   name: string;

@@ -1,0 +1,67 @@
+/** Our driver against every personality of the simulator: the wanted state is reached, or the error says why not. */
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { bmcErrors } from '../../src/bmc/errors.ts';
+import { openBmc } from '../../src/bmc/open.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { silentLogger } from '../../src/core/log.ts';
+import { PERSONALITIES } from '../../src/sim/redfish/personalities/all.ts';
+import { QUICK } from '../support/redfish-client.ts';
+import { PASSWORD, USER, startTestBmc } from '../support/redfish-sim.ts';
+
+const never = AbortSignal.timeout(120_000);
+/** The simulator's vendors are busy for hundreds of milliseconds, not for seconds. */
+const TIMING = { ...QUICK, busyPauseMs: 250, postPauseMs: 50, postPauseMaxMs: 200 };
+
+suite('vendors', { concurrency: true }, () => {
+  for (const personality of PERSONALITIES) {
+    test(`redfish 4, 6: ${personality.name}: network once, then disk; power; boot mode; no session left`, async () => {
+      await using t = await startTestBmc({ personality });
+      const bmc = openBmc({
+        address: `redfish${t.bmc.url.startsWith('https') ? '' : '+http'}://127.0.0.1:${t.bmc.port}`,
+        credentials: { username: USER, password: PASSWORD },
+        disableCertificateVerification: true,
+        doors: { clock: systemClock, random: Math.random, log: silentLogger },
+        redfishTiming: TIMING,
+        powerTiming: { reachMs: 30_000, pollMs: 20, pollMaxMs: 200, resendMs: 1000 },
+      });
+      try {
+        assert.match((await bmc.verify(never)).protocol, /^Redfish 1\.\d+/);
+        await bmc.setPower('off', never);
+        await bmc.setBootOverride({ device: 'pxe', persistence: 'once', firmware: 'uefi' }, never);
+        await bmc.setPower('on', never);
+        await started(t.machine, 1);
+        assert.deepEqual(t.machine.boots.at(-1), { from: 'network', mode: 'UEFI', media: undefined });
+        await bmc.setBootOverride({ device: 'disk', persistence: 'persistent', firmware: 'uefi' }, never);
+        await bmc.setPower('cycle', never);
+        await started(t.machine, 2);
+        assert.equal(t.machine.boots.at(-1)?.from, 'disk');
+        await bmc.setBootOverride({ device: 'cdrom', persistence: 'once', firmware: 'uefi' }, never);
+        assert.equal((await bmc.bootOverride(never)).device, 'cdrom');
+        await bmc.setPower('reset', never);
+        assert.equal(await bmc.powerState(never), 'on');
+        await legacy(bmc);
+      } finally {
+        await bmc.close();
+      }
+      assert.equal(t.bmc.service.sessions.list().length, 0);
+    });
+  }
+});
+
+async function started(machine: { boots: readonly unknown[] }, count: number): Promise<void> {
+  for (let i = 0; machine.boots.length < count; i++) {
+    assert.ok(i < 1000, `${machine.boots.length} starts`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+async function legacy(bmc: ReturnType<typeof openBmc>): Promise<void> {
+  assert.ok(bmc.bootMode !== undefined);
+  try {
+    const result = await bmc.bootMode.setBootMode('legacy', never);
+    if (result === 'done') assert.equal(await bmc.bootMode.bootMode(never), 'legacy');
+  } catch (error) {
+    assert.ok(bmcErrors.is(error, 'BMC_UNSUPPORTED') || bmcErrors.is(error, 'BMC_COMMAND_REFUSED'), String(error));
+  }
+}
