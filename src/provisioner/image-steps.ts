@@ -101,6 +101,7 @@ async function settleImage(run: Run, request: ProvisionRequest, images: ImageJob
   // The write is called off with it (`operation.ts`), and the agent hears of it as well.
   if (state.kind === 'failed') return state;
   const issued = task?.id === taskIdOf(operation);
+  if (state.kind === 'working' && state.growing?.source === image.source) return undefined;
   if (state.kind === 'working' && state.growing === undefined) {
     // An engine started anew. An agent that is at work goes on asking.
     if (issued) return undefined;

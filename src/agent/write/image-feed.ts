@@ -52,6 +52,8 @@ export interface FeedDoors {
   patienceMs: number;
 }
 
+/** Between two questions: a server with a hundred machines is not asked for every single frame. */
+const PAUSE_MS = 250;
 const POLICY: BackoffPolicy = { initialMs: 250, maxMs: 5000, factor: 2, jitter: 0.5, attempts: 1 };
 
 /** An image that is still being prepared. `follow` must run beside the writer. */
@@ -79,7 +81,10 @@ export class GrowingFeed implements ImageFeed {
    *   final error of `ask`, the signal's reason
    */
   async follow(doors: FeedDoors, signal: AbortSignal): Promise<void> {
-    while (this.#digest === undefined) this.#take(await askPatiently(doors, this.frames.frames.length, signal));
+    while (this.#digest === undefined) {
+      await sleep(doors.clock, PAUSE_MS, signal);
+      this.#take(await askPatiently(doors, this.frames.frames.length, signal));
+    }
   }
 
   until(index: number, signal: AbortSignal): Promise<void> {
