@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { systemClock } from '../core/clock.ts';
 import { errorCode, errorText } from '../core/errors.ts';
 import { pinoLogger } from '../core/log-pino.ts';
@@ -11,6 +11,7 @@ import { LAB_RANGE } from '../sim/lab-network.ts';
 import { sweepDeadLabs } from '../sim/lab-record.ts';
 import { type Lab, startLab } from '../sim/lab.ts';
 import type { Accelerator, Firmware } from '../sim/machine-spec.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Options {
   name: string;
@@ -32,11 +33,11 @@ export function labCommand(): Command {
       'Run virtual machines, each behind an IPMI BMC, on a network of their own. Ends with Ctrl-C. Needs root.',
     )
     .addOption(new Option('--name <name>', 'name of the lab; its network namespace is ingot-NAME').default('lab'))
-    .addOption(new Option('--hosts <n>', 'number of machines').default(1).argParser(number(1, 32)))
+    .addOption(new Option('--hosts <n>', 'number of machines').default(1).argParser(wholeNumber(1, 32)))
     .addOption(new Option('--firmware <kind>', 'how they boot').choices(['bios', 'uefi']).default('uefi'))
-    .addOption(new Option('--memory <MiB>', 'memory of each').default(1024).argParser(number(64, 65536)))
-    .addOption(new Option('--cpus <n>', 'processors of each').default(1).argParser(number(1, 16)))
-    .addOption(new Option('--disk <GiB>', 'disk of each, sparse').default(4).argParser(number(1, 4096)))
+    .addOption(new Option('--memory <MiB>', 'memory of each').default(1024).argParser(wholeNumber(64, 65536)))
+    .addOption(new Option('--cpus <n>', 'processors of each').default(1).argParser(wholeNumber(1, 16)))
+    .addOption(new Option('--disk <GiB>', 'disk of each, sparse').default(4).argParser(wholeNumber(1, 4096)))
     .option('--dir <dir>', 'folder for disks and consoles, kept at the end (default: a temporary one, removed)')
     .addOption(new Option('--accel <kind>', 'skip the probe for KVM').choices(['kvm', 'tcg']))
     .option('--json', 'print what there is as one JSON line instead of manifests')
@@ -51,15 +52,6 @@ Provision them with an engine inside the lab's network (addresses are printed at
   ip netns exec ingot-lab ingot up --data DIR --interface br0 --range ${LAB_RANGE} --api-address 169.254.77.2`,
     )
     .action(run);
-}
-
-function number(min: number, max: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < min || value > max)
-      throw new InvalidArgumentError(`a whole number from ${min} to ${max} is wanted`);
-    return value;
-  };
 }
 
 async function run(options: Options): Promise<void> {

@@ -49,6 +49,11 @@ const COMMANDS: readonly Entry[] = [
     description: 'run virtual machines behind BMCs to try things on',
     load: async () => (await import('./lab.ts')).labCommand(),
   },
+  {
+    name: 'sim',
+    description: 'run simulated BMCs without machines, up to thousands',
+    load: async () => (await import('./sim.ts')).simCommand(),
+  },
 ];
 
 async function main(argv: readonly string[]): Promise<void> {

@@ -1,3 +1,4 @@
+import type { BurstRule } from '../core/burst-guard.ts';
 import type { WireQuirks } from './wire-quirks.ts';
 
 /** Ways in which a BMC misbehaves, for tests and for `ingot lab`. */
@@ -8,6 +9,14 @@ export interface ServerFaults {
   sent?: (index: number) => Fate;
   /** Share of datagrams lost in each direction, 0..1. */
   loss?: number;
+  /** Every answer comes this much later, ms. */
+  delayMs?: number;
+  /** Share of datagrams that come twice, in each direction, 0..1. */
+  duplicates?: number;
+  /** Share of answers that are overtaken by those after them, 0..1. */
+  reordered?: number;
+  /** A hanging BMC hears nothing: what is sent to it is lost. */
+  burst?: BurstRule;
   /** Answers Open Session with this suite, whatever was asked, as virtualbmc does with 3. */
   echoSuite?: number;
   /** Status for an Open Session that asks for this suite; undefined: no fault. */

@@ -130,6 +130,10 @@ export class SessionTable {
     this.#sessions.delete(bmcSessionId);
   }
 
+  clear(): void {
+    this.#sessions.clear();
+  }
+
   /** Drops sessions whose time is over. */
   expire(now: number): void {
     for (const [id, s] of this.#sessions) {

@@ -1,3 +1,4 @@
+import { BurstGuard } from '../core/burst-guard.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { IngotError, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -58,12 +59,16 @@ export interface IpmiServer {
   readonly port: number;
   /** Sessions in all states. */
   readonly sessions: number;
+  /** The BMC restarts: all sessions are gone, and it hears nothing for so many ms. The machine is untouched. */
+  restart(silentMs: number): void;
   close(): Promise<void>;
 }
 
 /** A re-sent request older than this is a new one that happens to have the same number (§13.8: 5 s). */
 const DUPLICATE_MS = 5000;
 const EXPIRE_EVERY_MS = 10_000;
+/** How long an answer is held that others shall overtake: longer than a client's next request takes on loopback. */
+const OVERTAKEN_MS = 40;
 
 /**
  * Serves one chassis as an IPMI 2.0 BMC.
@@ -92,6 +97,9 @@ class Server implements IpmiServer {
   #expiry: Timer | undefined;
   #received = 0;
   #sent = 0;
+  readonly #burst = new BurstGuard();
+  /** Deaf until then, monotonic ms. */
+  #silentUntil = 0;
 
   constructor(options: IpmiServerOptions) {
     const { guid, faults = {}, chassis, deviceId, users, log } = options;
@@ -155,6 +163,11 @@ class Server implements IpmiServer {
     this.#scheduleExpiry();
   }
 
+  restart(silentMs: number): void {
+    this.#table.clear();
+    this.#silentUntil = this.#clock.monotonic() + silentMs;
+  }
+
   async close(): Promise<void> {
     this.#expiry?.cancel();
     this.#sol?.stop();
@@ -176,23 +189,31 @@ class Server implements IpmiServer {
   }
 
   #arrived(bytes: Uint8Array, from: UdpPeer): void {
+    const now = this.#clock.monotonic();
+    const { burst } = this.#faults;
+    if (now < this.#silentUntil || (burst !== undefined && this.#burst.hit(now, burst) > 0)) return;
     this.#meet(this.#faults.received?.(this.#received++) ?? 'pass', () => this.#handle(bytes, from));
   }
 
   #reply(bytes: Uint8Array, to: UdpPeer): void {
-    this.#meet(this.#faults.sent?.(this.#sent++) ?? 'pass', () => this.#socket?.send(bytes, to));
+    const { sent, delayMs = 0, reordered } = this.#faults;
+    const held = reordered !== undefined && this.#random() < reordered ? OVERTAKEN_MS : 0;
+    const fate = sent?.(this.#sent++) ?? (delayMs + held > 0 ? { delayMs: delayMs + held } : 'pass');
+    this.#meet(fate, () => this.#socket?.send(bytes, to));
   }
 
   /** Lets a datagram meet the fate that the faults have for it. */
   #meet(fate: Fate, deliver: () => void): void {
     const lost = this.#faults.loss !== undefined && this.#random() < this.#faults.loss;
     if (lost || fate === 'drop') return;
+    const { duplicates } = this.#faults;
+    const twice = fate === 'twice' || (duplicates !== undefined && this.#random() < duplicates);
     if (typeof fate === 'object') {
       this.#clock.timer(fate.delayMs, deliver, true);
       return;
     }
     deliver();
-    if (fate === 'twice') deliver();
+    if (twice) deliver();
   }
 
   #handle(bytes: Uint8Array, from: UdpPeer): void {

@@ -11,6 +11,8 @@ export interface LabHostAccess {
   password: string;
   /** Serial number of the boot disk: what names it whatever the operating system calls it. */
   diskSerial: string;
+  /** The BMC's certificate is its own: nothing can verify it. */
+  selfSigned?: boolean;
 }
 
 export interface ManifestOptions {
@@ -40,7 +42,11 @@ export function hostManifests(host: LabHostAccess, options: ManifestOptions = {}
         online: options.online ?? true,
         bootMACAddress: host.mac,
         bootMode: host.firmware === 'uefi' ? 'UEFI' : 'legacy',
-        bmc: { address: host.bmcAddress, credentialsName: `${host.name}-bmc` },
+        bmc: {
+          address: host.bmcAddress,
+          credentialsName: `${host.name}-bmc`,
+          ...(host.selfSigned === true ? { disableCertificateVerification: true } : {}),
+        },
         rootDeviceHints: { serialNumber: host.diskSerial },
         ...(options.externallyProvisioned === true ? { externallyProvisioned: true } : {}),
       },

@@ -2,12 +2,12 @@ import { type IncomingMessage, type Server, type ServerResponse, createServer } 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Timer } from '../../core/clock.ts';
-import { sleep } from '../../core/clock.ts';
+import { BurstGuard } from '../../core/burst-guard.ts';
+import { type Timer, sleep } from '../../core/clock.ts';
 import { errorText } from '../../core/errors.ts';
 import { simErrors } from '../errors.ts';
 import { type Answer, type Request, answer } from './answer.ts';
-import { BurstGuard, type RedfishFaults } from './faults.ts';
+import type { RedfishFaults } from './faults.ts';
 import { Refusal } from './messages.ts';
 import type { Router } from './router.ts';
 import { routerOf } from './routes.ts';

@@ -1,0 +1,137 @@
+import type { Clock } from '../core/clock.ts';
+import type { Logger } from '../core/log.ts';
+import { type IpmiServer, startIpmiServer } from '../ipmi/server.ts';
+import type { LabHostAccess } from './lab-manifests.ts';
+import { redfishChassis } from './redfish/machine-chassis.ts';
+import type { Personality } from './redfish/personality.ts';
+import { pathsOf } from './redfish/paths.ts';
+import { type RedfishSimulator, startRedfishBmc } from './redfish/server.ts';
+import { type MachineTiming, SimulatedMachine } from './redfish/simulated-machine.ts';
+
+export type FleetProtocol = 'ipmi' | 'redfish' | 'both';
+
+export interface FleetOptions {
+  /** At least 1. */
+  count: number;
+  protocol: FleetProtocol;
+  /** Machine i has number i modulo their number. Not empty. */
+  personalities: readonly Personality[];
+  /** Local address of all. */
+  address: string;
+  /** BMC i has this port plus i, in UDP (IPMI) and TCP (Redfish); 0: free ones. */
+  firstPort: number;
+  username: string;
+  password: string;
+  timing?: Partial<MachineTiming>;
+  clock: Clock;
+  random: () => number;
+  log: Logger;
+}
+
+export interface FleetMember extends LabHostAccess {
+  personality: string;
+  machine: SimulatedMachine;
+  ipmi?: IpmiServer;
+  redfish?: RedfishSimulator;
+  ipmiAddress?: string;
+  redfishAddress?: string;
+}
+
+export interface Fleet {
+  members: readonly FleetMember[];
+  close(): Promise<void>;
+}
+
+/**
+ * Many BMCs in one process, each in front of a machine in memory. A thousand take some 100 MB.
+ * @throws SIM_LISTEN_FAILED, IPMI_SOCKET when a port is taken; nothing is left behind then
+ */
+export async function startFleet(options: FleetOptions): Promise<Fleet> {
+  const members: FleetMember[] = [];
+  const close = async () => {
+    await Promise.all(members.map(closeMember));
+  };
+  try {
+    for (let i = 0; i < options.count; i++) members.push(await startMember(options, i));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { members, close };
+}
+
+async function startMember(options: FleetOptions, index: number): Promise<FleetMember> {
+  const { clock, log, random, protocol, address, username, password } = options;
+  const name = `sim-${String(index).padStart(4, '0')}`;
+  const personality = options.personalities[index % options.personalities.length];
+  if (personality === undefined) throw new RangeError('a fleet needs a personality');
+  const machine = new SimulatedMachine({
+    name,
+    clock,
+    ...(options.timing === undefined ? {} : { timing: options.timing }),
+  });
+  const port = options.firstPort === 0 ? 0 : options.firstPort + index;
+  const redfish =
+    protocol === 'ipmi'
+      ? undefined
+      : await startRedfishBmc({ personality, machine, username, password, clock, log, address, port });
+  try {
+    const ipmi =
+      protocol === 'redfish'
+        ? undefined
+        : await startIpmiServer({
+            address,
+            port,
+            users: [{ name: username, password, privilege: 'administrator' }],
+            guid: Buffer.from(machine.facts.uuid.replaceAll('-', ''), 'hex'),
+            chassis: redfishChassis(machine),
+            deviceId: { deviceId: 0x20, manufacturerId: 0, productId: 0 },
+            clock,
+            random,
+            log,
+          });
+    return describe(machine, personality, { redfish, ipmi }, options);
+  } catch (error) {
+    await redfish?.close();
+    throw error;
+  }
+}
+
+function describe(
+  machine: SimulatedMachine,
+  personality: Personality,
+  servers: { redfish: RedfishSimulator | undefined; ipmi: IpmiServer | undefined },
+  options: FleetOptions,
+): FleetMember {
+  const { redfish, ipmi } = servers;
+  const { facts } = machine;
+  const ipmiAddress = ipmi === undefined ? undefined : `ipmi://${options.address}:${ipmi.port}`;
+  const redfishAddress = redfish === undefined ? undefined : redfishUrl(redfish, personality);
+  return {
+    name: facts.name,
+    personality: personality.name,
+    firmware: 'uefi',
+    mac: facts.nics[0]?.mac ?? '',
+    bmcAddress: redfishAddress ?? ipmiAddress ?? '',
+    username: options.username,
+    password: options.password,
+    diskSerial: facts.drives[0]?.serial ?? '',
+    ...(redfishAddress?.startsWith('redfish:') === true ? { selfSigned: true } : {}),
+    machine,
+    ...(ipmi === undefined ? {} : { ipmi }),
+    ...(redfish === undefined ? {} : { redfish }),
+    ...(ipmiAddress === undefined ? {} : { ipmiAddress }),
+    ...(redfishAddress === undefined ? {} : { redfishAddress }),
+  };
+}
+
+/** As it is written in `spec.bmc.address`. */
+function redfishUrl(redfish: RedfishSimulator, personality: Personality): string {
+  const scheme = redfish.url.startsWith('https:') ? 'redfish' : 'redfish+http';
+  return `${redfish.url.replace(/^https?/, scheme)}${pathsOf(personality).system}`;
+}
+
+async function closeMember(member: FleetMember): Promise<void> {
+  await Promise.all([member.redfish?.close(), member.ipmi?.close()]);
+  await member.machine.close();
+}
