@@ -170,7 +170,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
   stack.defer(() => images.close());
   const pool = new BmcPool({ clock, random, log, ...(await bmcCas(config)) });
   stack.defer(() => pool.close());
-  const bmcs = pooledBmcs(pool);
+  const bmcs = pooledBmcs(pool, book);
   const limits = { ...DEFAULT_LIMITS, ...config.limits };
   const recorder = new ConsoleRecorder({
     store: new ConsoleLogs(join(config.dataDir, 'consoles')),
@@ -360,8 +360,11 @@ function hostBmcs(store: Store, bmcs: BmcSource): ControllerDoors['bmcOf'] {
   };
 }
 
-/** BMCs by host. Credentials are told apart by digest, so that a changed password opens a new session. */
-function pooledBmcs(pool: BmcPool): BmcSource {
+/**
+ * BMCs by host. Credentials are told apart by digest, so that a changed password opens a new session. What the host's
+ * progress remembers of its BMC counts also after a restart.
+ */
+export function pooledBmcs(pool: Pick<BmcPool, 'get' | 'forget'>, book: Pick<ProgressBook, 'status'>): BmcSource {
   const addresses = new Map<string, string>();
   return {
     async get({ host, credentials }: HostContext) {
@@ -374,8 +377,15 @@ function pooledBmcs(pool: BmcPool): BmcSource {
       const { address = '', disableCertificateVerification = false } = host.spec.bmc ?? {};
       addresses.set(name, address);
       const credentialsVersion = createHash('sha256').update(JSON.stringify(credentials)).digest('hex');
-      const ofHost = bmcAnnotations(host);
-      return pool.get({ address, credentials, credentialsVersion, disableCertificateVerification, ...ofHost });
+      const { cipherSuite: preferredSuite } = book.status(keyOf(host)).bmc ?? {};
+      return pool.get({
+        address,
+        credentials,
+        credentialsVersion,
+        disableCertificateVerification,
+        ...bmcAnnotations(host),
+        ...(preferredSuite === undefined ? {} : { preferredSuite }),
+      });
     },
     async release(key) {
       const address = addresses.get(keyText(key));

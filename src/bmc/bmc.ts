@@ -41,6 +41,8 @@ export interface BmcInfo {
   protocol: string;
   /** The suite to try first next time. */
   cipherSuite?: number;
+  /** What the operator should know, e.g. that the BMC lets in whoever asks. */
+  warnings?: readonly string[];
 }
 
 /** One open BMC. Made by `openBmc`; sessions are opened lazily and kept. */

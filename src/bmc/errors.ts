@@ -31,6 +31,11 @@ export const bmcErrors = defineErrors({
     retry: true,
     hint: 'the BMC must reach the URL from its own network and have a free virtual CD; try to insert it by its web page',
   },
+  BMC_QUIRK_UNKNOWN: {
+    blame: 'user',
+    retry: false,
+    hint: 'correct the annotation ingot.dev/bmc-quirks: names separated by commas',
+  },
   BMC_CREDENTIALS_INVALID: { blame: 'user', retry: false, hint: 'give a user name and a password, both not empty' },
   BMC_UNREACHABLE: {
     blame: 'network',

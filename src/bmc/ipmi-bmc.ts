@@ -1,8 +1,8 @@
 import { deadlineErrors } from '../core/deadline.ts';
 import type { Logger } from '../core/log.ts';
-import { toHex } from '../wire/hex.ts';
+import { concatBytes, toHex } from '../wire/hex.ts';
 import { IpmiClient, type IpmiDoors, type IpmiTarget, type IpmiTiming } from '../ipmi/client.ts';
-import { type DeviceId, getDeviceId } from '../ipmi/commands/app.ts';
+import { type DeviceId, getChannelCipherSuites, getDeviceId } from '../ipmi/commands/app.ts';
 import {
   BootParameter,
   KEEP_FLAGS_WITHOUT_POWER_ON,
@@ -14,6 +14,7 @@ import {
 import type { Command } from '../ipmi/commands/command.ts';
 import type { BootFlags } from '../ipmi/chassis.ts';
 import { ipmiErrors } from '../ipmi/errors.ts';
+import { SUITE_WITHOUT_PASSWORD, decodeSuiteIds } from '../ipmi/suites.ts';
 import type { Bmc, BmcInfo, BootOverride, PowerAction, PowerState } from './bmc.ts';
 import { compareBoot, flagsOf, overrideOf } from './boot-compare.ts';
 import { bmcErrors } from './errors.ts';
@@ -24,7 +25,7 @@ import { IpmiFru } from './ipmi-fru.ts';
 import { IpmiManagement } from './ipmi-management.ts';
 import { IpmiPower } from './ipmi-power.ts';
 import { IpmiSensors } from './ipmi-sensors.ts';
-import { type IpmiQuirks, manufacturerName, quirksOf } from './quirks.ts';
+import { type IpmiQuirks, NO_NAMED, type NamedQuirks, manufacturerName, quirksOf } from './quirks.ts';
 import type { PowerTiming } from './reach-power.ts';
 
 export interface IpmiBmcOptions {
@@ -32,9 +33,16 @@ export interface IpmiBmcOptions {
   address: string;
   target: IpmiTarget;
   doors: IpmiDoors;
+  /** Those that were asked for by name. */
+  quirks?: NamedQuirks;
   timing?: Partial<IpmiTiming>;
   powerTiming?: PowerTiming;
 }
+
+const SUITE_PART = 16;
+const MAX_SUITE_PARTS = 8;
+/** Longest wait for the list of suites, ms. */
+const SUITES_MS = 1000;
 
 /** Sets of the boot override until the BMC reads it back. */
 const BOOT_TRIES = 2;
@@ -50,11 +58,17 @@ export class IpmiBmc implements Bmc {
   readonly frus: IpmiFru;
   readonly management: IpmiManagement;
   readonly console: IpmiConsole;
+  readonly #named: NamedQuirks;
   #device: DeviceId | undefined;
+  /** The BMC refused boot parameter 3 once: it is not asked again. */
+  #dropsBootFlags = false;
+  /** Suites that the BMC offers; undefined before it was asked. */
+  #offered: readonly number[] | undefined;
 
   constructor(options: IpmiBmcOptions) {
     const { address, doors } = options;
     this.address = address;
+    this.#named = options.quirks ?? NO_NAMED;
     this.#log = doors.log.child({ bmc: address });
     this.#client = new IpmiClient(options.target, doors, options.timing);
     const run = <T>(command: Command<T>, signal: AbortSignal) => this.#client.run(command, signal);
@@ -71,16 +85,42 @@ export class IpmiBmc implements Bmc {
   async verify(signal: AbortSignal): Promise<BmcInfo> {
     return await this.#guard(async () => {
       const device = await this.#readDevice(signal);
-      const { suite, guid } = this.#client;
+      const { suite, guid, protocol = 'IPMI 2.0' } = this.#client;
+      const warnings = await this.#warnings(signal);
       return {
         manufacturer: manufacturerName(device),
         product: `0x${device.productId.toString(16).padStart(4, '0')}`,
         firmwareVersion: device.firmwareVersion,
-        protocol: suite === undefined ? 'IPMI 2.0' : `IPMI 2.0, cipher suite ${suite}`,
+        protocol,
         ...(guid === undefined ? {} : { guid: toHex(guid) }),
         ...(suite === undefined ? {} : { cipherSuite: suite }),
+        ...(warnings.length === 0 ? {} : { warnings }),
       };
     });
+  }
+
+  /**
+   * What is dangerous about this BMC. The list of suites is asked for once, and a BMC that does not answer is left alone:
+   * many do not know the command.
+   */
+  async #warnings(signal: AbortSignal): Promise<string[]> {
+    if (this.#client.suite !== undefined) this.#offered ??= await this.#readSuites(signal);
+    if (this.#offered?.includes(SUITE_WITHOUT_PASSWORD) !== true) return [];
+    const text =
+      'the BMC offers cipher suite 0: who knows a user name needs no password; switch it off in its settings';
+    this.#log.warn(text);
+    return [text];
+  }
+
+  async #readSuites(signal: AbortSignal): Promise<readonly number[]> {
+    const parts: Uint8Array[] = [];
+    for (let index = 0; index < MAX_SUITE_PARTS; index++) {
+      const part = await this.#client.tryRun(getChannelCipherSuites(index), SUITES_MS, signal);
+      if (part === undefined) break;
+      parts.push(part);
+      if (part.length < SUITE_PART) break;
+    }
+    return decodeSuiteIds(concatBytes(...parts));
   }
 
   async powerState(signal: AbortSignal): Promise<PowerState> {
@@ -107,11 +147,15 @@ export class IpmiBmc implements Bmc {
 
   async #setBoot(override: BootOverride, signal: AbortSignal): Promise<void> {
     const quirks = await this.#quirks(signal);
-    const flags = flagsOf(override);
-    const selector = override.firmware === 'uefi' ? quirks.efiSelectors[override.device] : undefined;
+    const uefi = override.firmware === 'uefi';
+    const selector = uefi ? quirks.efiSelectors[override.device] : undefined;
+    const flagByte = uefi ? quirks.efiFlagBytes[override.device] : undefined;
+    const data = encodeBootFlags(flagsOf(override), selector, flagByte);
+    // What the bytes say, which with a flag byte of the vendor's own may be more than was asked for.
+    const flags = flagByte === undefined ? flagsOf(override) : decodeBootFlags(data);
     for (let attempt = 1; ; attempt++) {
-      await this.#keepFlags(signal);
-      await this.#client.run(setBootOption(BootParameter.flags, encodeBootFlags(flags, selector)), signal);
+      if (quirks.keepsBootFlags && !this.#dropsBootFlags) await this.#keepFlags(signal);
+      await this.#client.run(setBootOption(BootParameter.flags, data), signal);
       const verdict = await this.#compare(flags, quirks, signal);
       if (verdict.kind === 'same') return;
       if (verdict.kind === 'tolerated') {
@@ -137,6 +181,7 @@ export class IpmiBmc implements Bmc {
       await this.#client.run(setBootOption(BootParameter.flagValidClearing, data), signal);
     } catch (error) {
       if (!ipmiErrors.is(error, 'IPMI_COMPLETION')) throw error;
+      this.#dropsBootFlags = true;
       this.#log.debug('boot flag timeout cannot be switched off', { why: error.message });
     }
   }
@@ -147,7 +192,7 @@ export class IpmiBmc implements Bmc {
   }
 
   async #quirks(signal: AbortSignal): Promise<IpmiQuirks> {
-    return quirksOf(this.#device ?? (await this.#readDevice(signal)));
+    return quirksOf(this.#device ?? (await this.#readDevice(signal)), this.#named);
   }
 
   async #readDevice(signal: AbortSignal): Promise<DeviceId> {

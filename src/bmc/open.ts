@@ -1,12 +1,12 @@
 import type { IpmiDoors, IpmiTiming } from '../ipmi/client.ts';
-import { Privilege } from '../ipmi/numbers.ts';
-import { DEFAULT_SUITES } from '../ipmi/suites.ts';
-import { type BmcAddress, parseBmcAddress } from './address.ts';
+import { parseBmcAddress } from './address.ts';
 import type { Bmc } from './bmc.ts';
-import { bmcErrors } from './errors.ts';
 import { openRedfish } from './open-redfish.ts';
 import type { RedfishTiming } from '../redfish/client.ts';
 import { IpmiBmc } from './ipmi-bmc.ts';
+import { ipmiTarget } from './ipmi-target.ts';
+import { asBmcError } from './protocol-errors.ts';
+import { namedQuirks } from './quirks.ts';
 import type { PowerTiming } from './reach-power.ts';
 
 export interface BmcCredentials {
@@ -14,6 +14,8 @@ export interface BmcCredentials {
   password: string;
   /** PEM certificates of CAs that sign this BMC's certificate: key `ca.crt` of the Secret. */
   ca?: string;
+  /** Key of the BMC (K_g) for two-key IPMI logins: 40 hexadecimal digits, or a text of at most 20 bytes. */
+  kg?: string;
 }
 
 /** Clock, random numbers, log and, in tests, the UDP socket. */
@@ -42,51 +44,24 @@ export interface OpenBmcOptions {
 
 /**
  * The BMC at an address. Nothing is sent yet: `verify` does, and every other call.
- * @throws BMC_ADDRESS_INVALID, BMC_SCHEME_UNKNOWN, BMC_SCHEME_REMOVED, BMC_TLS_SETTINGS, BMC_AUTH_FAILED
+ * @throws BMC_ADDRESS_INVALID, BMC_SCHEME_UNKNOWN, BMC_SCHEME_REMOVED, BMC_TLS_SETTINGS, BMC_AUTH_FAILED,
+ *   BMC_CREDENTIALS_INVALID, BMC_QUIRK_UNKNOWN
  */
 export function openBmc(options: OpenBmcOptions): Bmc {
   const address = parseBmcAddress(options.address);
   if (address.driver === 'redfish') return openRedfish(address, options);
-  const { username, password } = options.credentials;
-  if (Buffer.byteLength(username) > MAX_IPMI_NAME) {
-    throw bmcErrors.make(
-      'BMC_AUTH_FAILED',
-      `BMC ${address.text}: an IPMI user name has at most ${MAX_IPMI_NAME} bytes`,
-    );
+  const quirks = namedQuirks(options.quirks ?? []);
+  const target = ipmiTarget(address, options.credentials, quirks.wire, options.preferredSuite);
+  try {
+    return new IpmiBmc({
+      address: address.text,
+      target,
+      quirks,
+      doors: options.doors,
+      timing: { pace: quirks.pace, ...options.timing },
+      ...(options.powerTiming === undefined ? {} : { powerTiming: options.powerTiming }),
+    });
+  } catch (error) {
+    throw asBmcError(error, address.text);
   }
-  return new IpmiBmc({
-    address: address.text,
-    target: {
-      host: address.host,
-      port: address.port ?? IPMI_PORT,
-      username,
-      password,
-      privilege: privilegeOf(address),
-      suites: suiteOrder(options.preferredSuite),
-    },
-    doors: options.doors,
-    ...(options.timing === undefined ? {} : { timing: options.timing }),
-    ...(options.powerTiming === undefined ? {} : { powerTiming: options.powerTiming }),
-  });
-}
-
-const IPMI_PORT = 623;
-const MAX_IPMI_NAME = 16;
-
-function suiteOrder(preferred: number | undefined): readonly number[] {
-  if (preferred === undefined || !DEFAULT_SUITES.includes(preferred)) return DEFAULT_SUITES;
-  return [preferred, ...DEFAULT_SUITES.filter((s) => s !== preferred)];
-}
-
-/** `?privilegelevel=OPERATOR`; administrator when it is not given (metal3-compat §3.2). */
-function privilegeOf(address: BmcAddress): number {
-  const text = address.query.get('privilegelevel');
-  if (text === undefined) return Privilege.administrator;
-  const name = text.toLowerCase();
-  const level = Object.entries(Privilege).find(([n]) => n === name)?.[1];
-  if (level === undefined) {
-    const known = Object.keys(Privilege).join(', ').toUpperCase();
-    throw bmcErrors.make('BMC_ADDRESS_INVALID', `spec.bmc.address ${address.text}: privilegelevel is none of ${known}`);
-  }
-  return level;
 }

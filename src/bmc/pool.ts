@@ -11,6 +11,8 @@ export interface BmcRequest {
   /** See `OpenBmcOptions`. */
   fingerprint?: string;
   quirks?: readonly string[];
+  /** Cipher suite that worked last time; does not make another connection. */
+  preferredSuite?: number;
 }
 
 interface Entry {

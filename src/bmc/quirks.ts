@@ -1,25 +1,74 @@
+import { type Pace, DEFAULT_PACE } from '../core/pacer.ts';
 import type { DeviceId } from '../ipmi/commands/app.ts';
+import type { WireQuirks } from '../ipmi/wire-quirks.ts';
 import type { BootDevice } from './bmc.ts';
+import { bmcErrors } from './errors.ts';
+import { IPMI_QUIRKS, type QuirkRow } from './quirk-table.ts';
 
-/** How a family of BMCs departs from the specification. Data only; the drivers act on it. */
-export interface IpmiQuirks {
-  name: string;
+/** How the commands of a family of BMCs are to be used. */
+export interface BmcBehaviour {
   /** Selector bytes of boot parameter 5 that this family wants instead of the standard ones, for UEFI. */
   efiSelectors: Partial<Record<BootDevice, number>>;
+  /** Flag bytes of boot parameter 5 that this family wants instead of the standard ones, for UEFI. */
+  efiFlagBytes: Partial<Record<BootDevice, number>>;
   /** A boot override set while the machine runs reads back as the old one: it applies at the next power on. */
   overrideAppliesAtPowerOn: boolean;
+  /** Boot parameter 3 may be written. */
+  keepsBootFlags: boolean;
 }
 
-export const STANDARD: IpmiQuirks = { name: 'standard', efiSelectors: {}, overrideAppliesAtPowerOn: false };
+export interface IpmiQuirks extends BmcBehaviour {
+  /** Names of the rows behind it, for the log. */
+  name: string;
+}
 
-const SUPERMICRO: IpmiQuirks = { ...STANDARD, name: 'supermicro', efiSelectors: { disk: 0x24 } };
-/** virtualbmc: all ids of Get Device ID are zero. */
-const VIRTUALBMC: IpmiQuirks = { ...STANDARD, name: 'virtualbmc', overrideAppliesAtPowerOn: true };
+export const STANDARD: IpmiQuirks = {
+  name: 'standard',
+  efiSelectors: {},
+  efiFlagBytes: {},
+  overrideAppliesAtPowerOn: false,
+  keepsBootFlags: true,
+};
 
-const BY_MANUFACTURER: ReadonlyMap<number, IpmiQuirks> = new Map([
-  [10876, SUPERMICRO],
-  [47488, SUPERMICRO],
-]);
+/** What a host's annotation asks for. Those about the wire count before anything is known of the BMC. */
+export interface NamedQuirks {
+  rows: readonly QuirkRow[];
+  /** Not to be had even when the BMC's ids call for them: named with `-` before them. */
+  without: readonly QuirkRow[];
+  wire: WireQuirks;
+  pace: Pace;
+}
+
+/**
+ * @param names as they stand in the annotation `ingot.dev/bmc-quirks`
+ * @throws BMC_QUIRK_UNKNOWN with the list of those that are known
+ */
+export function namedQuirks(names: readonly string[]): NamedQuirks {
+  const rowOf = (name: string) => {
+    const row = IPMI_QUIRKS.find((r) => r.name === name);
+    if (row !== undefined) return row;
+    const known = IPMI_QUIRKS.map((r) => r.name).join(', ');
+    throw bmcErrors.make(
+      'BMC_QUIRK_UNKNOWN',
+      `annotation ingot.dev/bmc-quirks: no IPMI quirk "${name}"; known are ${known}`,
+    );
+  };
+  const rows = names.filter((n) => !n.startsWith('-')).map((n) => rowOf(n));
+  const without = names.filter((n) => n.startsWith('-')).map((n) => rowOf(n.slice(1)));
+  const wire: WireQuirks = Object.assign({}, ...rows.map((r) => r.wire));
+  return { rows, without, wire, pace: rows.find((r) => r.pace !== undefined)?.pace ?? DEFAULT_PACE };
+}
+
+export const NO_NAMED: NamedQuirks = { rows: [], without: [], wire: {}, pace: DEFAULT_PACE };
+
+/** What fits a BMC by its ids, and what was asked for. */
+export function quirksOf(id: DeviceId, named: NamedQuirks = NO_NAMED): IpmiQuirks {
+  const fits = (r: QuirkRow) => named.rows.includes(r) || (r.auto?.(id) === true && !named.without.includes(r));
+  const rows = IPMI_QUIRKS.filter(fits);
+  if (rows.length === 0) return STANDARD;
+  const quirks = { ...STANDARD, name: rows.map((r) => r.name).join(', ') };
+  return Object.assign(quirks, ...rows.map((r) => r.behaviour));
+}
 
 const MANUFACTURERS: ReadonlyMap<number, string> = new Map([
   [2, 'IBM'],
@@ -39,11 +88,6 @@ const MANUFACTURERS: ReadonlyMap<number, string> = new Map([
   [47488, 'Supermicro'],
   [49871, 'OpenBMC'],
 ]);
-
-export function quirksOf(id: DeviceId): IpmiQuirks {
-  if (id.manufacturerId === 0 && id.productId === 0 && id.deviceId === 0) return VIRTUALBMC;
-  return BY_MANUFACTURER.get(id.manufacturerId) ?? STANDARD;
-}
 
 export function manufacturerName(id: DeviceId): string {
   return MANUFACTURERS.get(id.manufacturerId) ?? `IANA ${id.manufacturerId}`;

@@ -19,9 +19,15 @@ import { Rests } from './rests.ts';
 export interface HostControllerConfig extends LifecycleConfig {
   /** Hosts reconciled at the same time. */
   concurrency: number;
+  /** A pass that lasts longer, ms, waits for its BMC and no longer counts as one of them. */
+  patienceMs: number;
 }
 
-export const DEFAULT_HOST_CONTROLLER: HostControllerConfig = { ...DEFAULT_LIFECYCLE, concurrency: 20 };
+export const DEFAULT_HOST_CONTROLLER: HostControllerConfig = {
+  ...DEFAULT_LIFECYCLE,
+  concurrency: 20,
+  patienceMs: 2000,
+};
 
 export interface HostControllerOptions {
   store: Store;
@@ -59,6 +65,7 @@ export function startHostController(options: HostControllerOptions): HostControl
     signal,
     name: 'baremetalhost',
     concurrency: config.concurrency,
+    patienceMs: config.patienceMs,
     work: async (key, stop) => {
       const rest = rests.left(key);
       if (rest > 0) return { requeueMs: rest };

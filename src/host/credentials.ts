@@ -19,15 +19,18 @@ export function credentialsName(host: BareMetalHost): string {
 }
 
 /**
- * User name and password, trimmed (metal3-compat §3.5), and our own `ca.crt`: the CAs of this BMC.
+ * User name and password, trimmed (metal3-compat §3.5), and what is ours: `ca.crt`, the CAs of this BMC, and `kg`, its
+ * IPMI key.
  * @throws HOST_CREDENTIALS_INVALID naming the key, never its value
  */
 export function readCredentials(secret: Secret): BmcCredentials {
   const ca = text(secret, 'ca.crt');
+  const kg = text(secret, 'kg');
   return {
     username: field(secret, 'username'),
     password: field(secret, 'password'),
     ...(ca === '' ? {} : { ca }),
+    ...(kg === '' ? {} : { kg }),
   };
 }
 

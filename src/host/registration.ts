@@ -58,6 +58,7 @@ const ADDRESS_CODES: readonly string[] = [
   'BMC_ADDRESS_INVALID',
   'BMC_SCHEME_UNKNOWN',
   'BMC_SCHEME_REMOVED',
+  'BMC_QUIRK_UNKNOWN',
 ] satisfies (keyof typeof bmcErrors.specs)[];
 
 function refused(pass: Pass, failure: Extract<Answers['register'], { kind: 'failed' }>): Verdict {

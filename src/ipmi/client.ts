@@ -29,6 +29,8 @@ export interface IpmiTarget {
   privilege?: number;
   /** Cipher suites in the order to try; default all, 17 and 3 first. 0 needs the quirk `noAuthentication`. */
   suites?: readonly number[];
+  /** The one of them that worked last time. */
+  firstSuite?: number;
   /** BMC key of two-key logins, 20 bytes. */
   kg?: Uint8Array;
   /** Default `if-only`. */
@@ -120,7 +122,8 @@ export class IpmiClient {
     this.#pacer = new Pacer(doors.clock, this.#timing.pace);
     const open = this.#quirks.noAuthentication === true;
     const suites = target.suites ?? CLIENT_SUITES;
-    this.#suites = open && target.suites === undefined ? [...suites, SUITE_WITHOUT_PASSWORD] : suites;
+    const all = open && target.suites === undefined ? [...suites, SUITE_WITHOUT_PASSWORD] : suites;
+    this.#suites = target.firstSuite === undefined ? all : firstOf(all, target.firstSuite);
     for (const id of this.#suites) {
       knownSuite(id);
       if (id === SUITE_WITHOUT_PASSWORD && !open) {
@@ -155,6 +158,19 @@ export class IpmiClient {
       return await this.#runNow(command, both);
     }, signal);
     return answer;
+  }
+
+  /**
+   * Asks for something that many BMCs do not know and that is not needed: one send, a short wait.
+   * @returns undefined when the BMC refuses or stays silent
+   * @throws what `run` throws, silence and refusals aside
+   */
+  async tryRun<T>(command: Command<T>, timeoutMs: number, signal: AbortSignal): Promise<T | undefined> {
+    return await this.#queue(async (both) => {
+      const session = this.#session ?? (await this.#openSession(both));
+      await this.#pacer.turn(both);
+      return await session.tryRequest(command, timeoutMs, both);
+    }, signal);
   }
 
   /**
@@ -326,7 +342,7 @@ export class IpmiClient {
     this.#session = session;
     const { suite } = session;
     this.#spokeV2 ||= suite !== undefined;
-    if (suite !== undefined) this.#suites = [suite, ...this.#suites.filter((s) => s !== suite)];
+    if (suite !== undefined) this.#suites = firstOf(this.#suites, suite);
     return session;
   }
 
@@ -374,6 +390,11 @@ export class IpmiClient {
   async #keepAlive(signal: AbortSignal): Promise<void> {
     if (this.#session !== undefined) await this.#send(getDeviceId(), signal);
   }
+}
+
+/** `suites` with one of them moved to the front; one that is not among them is not allowed. */
+function firstOf(suites: readonly number[], first: number): readonly number[] {
+  return suites.includes(first) ? [first, ...suites.filter((s) => s !== first)] : suites;
 }
 
 interface Attempt {

@@ -120,10 +120,28 @@ export class Session {
     }
   }
 
+  /** One send of one request; undefined when there is no answer in time, or a refusal. */
+  async tryRequest<T>(command: Command<T>, timeoutMs: number, signal: AbortSignal): Promise<T | undefined> {
+    const message = this.#message(command);
+    try {
+      const accept = (datagram: Datagram) => this.#answer(datagram, message);
+      const data = await this.#channel.exchange(this.#packet(message), accept, timeoutMs, signal);
+      return data[0] === Completion.ok ? readAnswer(command, data) : undefined;
+    } catch (error) {
+      const silent = ipmiErrors.is(error, 'IPMI_TIMEOUT') || ipmiErrors.is(error, 'IPMI_SOCKET');
+      if (silent || ipmiErrors.is(error, 'IPMI_MALFORMED')) return undefined;
+      throw error;
+    }
+  }
+
+  #message(command: Command<unknown>): LanMessage {
+    this.#rqSeq = (this.#rqSeq + 1) & 0x3f;
+    return requestMessage(command.netFn, command.cmd, this.#rqSeq, command.data);
+  }
+
   /** One request, answered or given up. Returns completion code and data. */
   async #once<T>(command: Command<T>, signal: AbortSignal): Promise<Uint8Array> {
-    this.#rqSeq = (this.#rqSeq + 1) & 0x3f;
-    const message = requestMessage(command.netFn, command.cmd, this.#rqSeq, command.data);
+    const message = this.#message(command);
     const { timeoutMs, timeoutStepMs, maxTimeoutMs } = this.#timing;
     const sends = command.idempotent ? this.#timing.sends : 1;
     let cause: unknown = undefined;
@@ -161,8 +179,7 @@ export class Session {
    */
   async close(waitMs: number): Promise<void> {
     const command = closeSession(this.#opened.bmcSessionId);
-    this.#rqSeq = (this.#rqSeq + 1) & 0x3f;
-    const message = requestMessage(command.netFn, command.cmd, this.#rqSeq, command.data);
+    const message = this.#message(command);
     const accept = (datagram: Datagram) => this.#answer(datagram, message);
     try {
       await this.#channel.exchange(this.#packet(message), accept, waitMs, new AbortController().signal);

@@ -35,6 +35,7 @@ export class NativeProvisioner implements Provisioner {
       const suite = info.cipherSuite === undefined ? {} : { cipherSuite: info.cipherSuite };
       await run.update({ bmc: { ...suite, poweredOn, lastContact: kubeTime(run.now) } });
       run.see('bmc', 'bmc-verified', `BMC answers with these credentials (${info.protocol})`);
+      for (const warning of info.warnings ?? []) run.see('bmc', 'bmc-warning', warning);
       return { kind: 'done', id: run.host.metadata.uid ?? run.name, poweredOn };
     } catch (error) {
       return failure(run, error);

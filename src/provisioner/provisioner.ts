@@ -46,6 +46,8 @@ export interface BmcCredentials {
   password: string;
   /** PEM certificates of CAs that sign this BMC's certificate. */
   ca?: string;
+  /** BMC key of IPMI (K_g), as it stands in the Secret. */
+  kg?: string;
 }
 
 export interface Registered {

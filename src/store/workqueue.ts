@@ -18,6 +18,11 @@ export interface WorkQueueOptions {
   metrics: Metrics;
   /** Keys worked on at the same time; one key never runs twice at once. */
   concurrency: number;
+  /**
+   * A run that lasts longer makes room for another, ms: it waits for something far away, and dead BMCs must not keep the
+   * living ones waiting. Such runs are bounded by the number of keys alone. Undefined: never.
+   */
+  patienceMs?: number;
   signal: AbortSignal;
   work: (key: string, signal: AbortSignal) => Promise<WorkResult>;
 }
@@ -50,6 +55,8 @@ export class WorkQueue {
   readonly #ready: string[] = [];
   readonly #finished: () => void;
   readonly #metrics;
+  /** Runs that count against the concurrency, and all runs. */
+  #hands = 0;
   #running = 0;
 
   constructor(options: WorkQueueOptions) {
@@ -96,12 +103,13 @@ export class WorkQueue {
   }
 
   #pump(): void {
-    while (this.#running < this.#options.concurrency) {
+    while (this.#hands < this.#options.concurrency) {
       const key = this.#ready.shift();
       if (key === undefined) return;
       const item = this.#item(key);
       item.queued = false;
       item.running = true;
+      this.#hands += 1;
       this.#running += 1;
       this.#showDepth();
       void this.#run(key, item);
@@ -109,7 +117,20 @@ export class WorkQueue {
   }
 
   async #run(key: string, item: Item): Promise<void> {
-    const { clock, work, signal, name } = this.#options;
+    const { clock, work, signal, name, patienceMs } = this.#options;
+    let hand = 1;
+    const patience =
+      patienceMs === undefined
+        ? undefined
+        : clock.timer(
+            patienceMs,
+            () => {
+              hand = 0;
+              this.#hands -= 1;
+              this.#pump();
+            },
+            true,
+          );
     const started = clock.monotonic();
     this.#metrics.waited.observe({ name }, (started - item.addedAt) / 1000);
     let delay: number | undefined;
@@ -122,6 +143,8 @@ export class WorkQueue {
       delay = this.#failed(key, item, error);
     }
     this.#metrics.worked.observe({ name }, (clock.monotonic() - started) / 1000);
+    patience?.cancel();
+    this.#hands -= hand;
     this.#settle(key, item, delay);
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { BareMetalHost } from '../../src/api/baremetalhost.ts';
 import { BARE_METAL_HOST, SECRET } from '../../src/api/resources.ts';
-import { FakeClock } from '../../src/core/clock.ts';
+import { FakeClock, sleep } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { Metrics } from '../../src/core/metrics.ts';
 import { type HostControllerConfig, startHostController } from '../../src/host/controller.ts';
@@ -65,6 +65,29 @@ suite('host controller', () => {
     b.stop.abort();
     await controller.done;
     assert.equal(b.clock.waiting, 0);
+  });
+
+  test('forty dead BMCs do not keep a living host waiting for more than a few seconds', async () => {
+    const b = bench();
+    const register = b.provisioner.register.bind(b.provisioner);
+    let hanging = 0;
+    b.provisioner.register = async (context, options) => {
+      if (!context.host.metadata.name.startsWith('dead')) return await register(context, options);
+      hanging += 1;
+      await sleep(b.clock, 90_000, context.signal).finally(() => (hanging -= 1));
+      return { kind: 'failed', code: 'BMC_UNREACHABLE', message: 'no answer' };
+    };
+    for (let i = 0; i < 40; i++) await b.add(`dead-${i}`, `52:54:00:00:01:${i.toString(16).padStart(2, '0')}`);
+    const controller = b.start();
+    await b.clock.advance(1_000);
+    assert.ok(hanging >= 20, `${hanging} hang`);
+    await b.add('alive', MAC);
+    await b.clock.advance(8_000);
+    assert.equal(hanging, 40);
+    assert.equal(await b.state('alive'), 'available');
+    b.stop.abort();
+    await controller.done;
+    assert.deepEqual([hanging, b.clock.waiting], [0, 0]);
   });
 
   test('an edit of the spec, an annotation and a Secret each wake the host; a label does not', async () => {

@@ -38,6 +38,8 @@ suite('BMC credentials', () => {
   test('are trimmed', () => {
     const found = readCredentials(secret({ username: ' admin\n', password: '\tp w \n' }));
     assert.deepEqual(found, { username: 'admin', password: 'p w' });
+    const withKey = readCredentials(secret({ username: 'admin', password: 'p', kg: ' 0x00ff \n' }));
+    assert.equal(withKey.kg, '0x00ff');
   });
 
   test('may bring the CA of the BMC', () => {

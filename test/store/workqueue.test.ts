@@ -6,7 +6,7 @@ import { Metrics } from '../../src/core/metrics.ts';
 import { storeErrors } from '../../src/store/errors.ts';
 import { WorkQueue, type WorkResult } from '../../src/store/workqueue.ts';
 
-function bench(work: (key: string) => Promise<WorkResult>, concurrency = 2) {
+function bench(work: (key: string) => Promise<WorkResult>, concurrency = 2, patienceMs?: number) {
   const clock = new FakeClock();
   const stop = new AbortController();
   const lines: LogLine[] = [];
@@ -17,6 +17,7 @@ function bench(work: (key: string) => Promise<WorkResult>, concurrency = 2) {
     log: memoryLogger(lines),
     metrics,
     concurrency,
+    ...(patienceMs === undefined ? {} : { patienceMs }),
     signal: stop.signal,
     work,
   });
@@ -40,6 +41,48 @@ suite('work queue', () => {
     await clock.advance(0);
     assert.deepEqual(runs, ['first', 'a']);
     assert.equal(queue.size, 0);
+  });
+
+  test('runs that wait long make room for others, and still never run twice at once', async () => {
+    const gate = Promise.withResolvers<void>();
+    const runs: string[] = [];
+    let most = 0;
+    let running = 0;
+    const { queue, clock, stop } = bench(
+      async (key) => {
+        runs.push(key);
+        most = Math.max(most, ++running);
+        if (key.startsWith('dead')) await gate.promise;
+        running -= 1;
+        return REST;
+      },
+      4,
+      2000,
+    );
+    for (let i = 0; i < 12; i++) queue.add(`dead ${i}`);
+    queue.add('alive');
+    await clock.advance(1900);
+    assert.equal(running, 4);
+    queue.add('dead 0');
+    await clock.advance(4200);
+    assert.ok(runs.includes('alive'), 'three rounds of 2 s');
+    assert.equal(runs.filter((r) => r === 'dead 0').length, 1);
+    assert.equal(most, 13);
+    gate.resolve();
+    await clock.advance(0);
+    assert.equal(running, 0);
+    assert.equal(runs.filter((r) => r === 'dead 0').length, 2, 'added while it ran');
+    runs.length = 0;
+    const again = Promise.withResolvers<void>();
+    gate.promise = again.promise;
+    for (let i = 0; i < 6; i++) queue.add(`dead ${i}`);
+    await clock.advance(100);
+    assert.equal(running, 4, 'all hands are back, none twice');
+    again.resolve();
+    await clock.advance(0);
+    stop.abort();
+    await queue.done;
+    assert.equal(clock.waiting, 0);
   });
 
   test('a key added during its run runs once more, never twice at once', async () => {

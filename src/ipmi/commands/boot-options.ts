@@ -74,9 +74,15 @@ export function encodeBootOption(option: BootOption): Uint8Array {
 /**
  * The five bytes of parameter 5.
  * @param selector replaces the device's own selector byte, for boards that want another one
+ * @param flagByte replaces the first byte likewise
  */
-export function encodeBootFlags(flags: BootFlags, selector: number = DEVICE[flags.device]): Uint8Array {
-  const first = (flags.valid ? VALID : 0) | (flags.persistent ? PERSISTENT : 0) | (flags.efi ? EFI : 0);
+export function encodeBootFlags(
+  flags: BootFlags,
+  selector: number = DEVICE[flags.device],
+  flagByte?: number,
+): Uint8Array {
+  const bits = (flags.valid ? VALID : 0) | (flags.persistent ? PERSISTENT : 0) | (flags.efi ? EFI : 0);
+  const first = flagByte ?? bits;
   return Uint8Array.of(first, selector, 0, 0, 0);
 }
 
