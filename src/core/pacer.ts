@@ -9,8 +9,11 @@ export interface Pace {
   afterFailureMs: number;
 }
 
-/** Fast for the handful of commands of one task, slow in the long run: BMCs are known to freeze under bursts. */
-export const DEFAULT_PACE: Pace = { burst: 12, perSecond: 5, afterFailureMs: 1000 };
+/**
+ * No wait within the chain of commands of one task nor while sensors and records are read, one after another; slower in
+ * the long run. BMCs are known to freeze under bursts of power commands: those count for several.
+ */
+export const DEFAULT_PACE: Pace = { burst: 40, perSecond: 20, afterFailureMs: 1000 };
 
 /** Token bucket in front of one BMC. */
 export class Pacer {
@@ -27,11 +30,15 @@ export class Pacer {
     this.#at = clock.monotonic();
   }
 
-  /** Waits until the next command may be sent. @throws the signal's reason */
-  async turn(signal: AbortSignal): Promise<void> {
+  /**
+   * Waits until the next command may be sent.
+   * @param cost for how many commands it counts
+   * @throws the signal's reason
+   */
+  async turn(signal: AbortSignal, cost = 1): Promise<void> {
     const now = this.#clock.monotonic();
     const { burst, perSecond } = this.#pace;
-    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1000) * perSecond) - 1;
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#at) / 1000) * perSecond) - cost;
     this.#at = now;
     const forTokens = this.#tokens < 0 ? (-this.#tokens / perSecond) * 1000 : 0;
     const wait = Math.max(forTokens, this.#notBefore - now);

@@ -251,7 +251,7 @@ export class IpmiClient {
 
   async #send<T>(command: Command<T>, signal: AbortSignal): Promise<T> {
     const session = this.#session ?? (await this.#openSession(signal));
-    if (command.bulk !== true) await this.#pacer.turn(signal);
+    if (command.bulk !== true) await this.#pacer.turn(signal, command.cost);
     try {
       const answer = await session.request(command, signal);
       this.#lastAnswer = this.#doors.clock.monotonic();

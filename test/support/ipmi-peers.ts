@@ -139,21 +139,41 @@ export interface ToolResult {
 }
 
 export interface ToolOptions {
+  /** Default loopback. */
+  host?: string;
+  /** Default lanplus, IPMI 2.0. */
+  interface?: 'lan' | 'lanplus';
+  /** Authentication type of IPMI 1.5. */
+  auth?: 'NONE' | 'MD5' | 'PASSWORD';
   suite?: number;
   username?: string;
   password?: string;
   privilege?: string;
   /** BMC key as text. */
   kg?: string;
+  /** BMC key as 40 hexadecimal digits. */
+  kgHex?: string;
 }
 
 /** Runs ipmitool over lanplus against a port of loopback. */
 export async function ipmitool(port: number, command: string, options: ToolOptions = {}): Promise<ToolResult> {
-  const { suite, username = 'admin', password = 'secret', privilege, kg } = options;
-  const args = ['-I', 'lanplus', '-H', '127.0.0.1', '-p', String(port), '-U', username, '-E'];
+  const { suite, username = 'admin', password = 'secret', privilege, kg, kgHex, auth } = options;
+  const args = [
+    '-I',
+    options.interface ?? 'lanplus',
+    '-H',
+    options.host ?? '127.0.0.1',
+    '-p',
+    String(port),
+    '-U',
+    username,
+    '-E',
+  ];
   if (suite !== undefined) args.push('-C', String(suite));
   if (privilege !== undefined) args.push('-L', privilege);
   if (kg !== undefined) args.push('-k', kg);
+  if (kgHex !== undefined) args.push('-y', kgHex);
+  if (auth !== undefined) args.push('-A', auth);
   const start = performance.now();
   const { code, stdout, stderr } = await exec('ipmitool', [...args, ...command.split(' ')], {
     env: { IPMI_PASSWORD: password },

@@ -165,6 +165,9 @@ const CONTROL: Record<ChassisControl, number> = {
 /** Power down and up reach a state; the others do something each time they run. */
 const REPEATABLE: ReadonlySet<ChassisControl> = new Set(['power-down', 'power-up']);
 
+/** Power commands are what BMCs freeze under when they come in bursts: five at once, then two or three a second. */
+const POWER_COST = 8;
+
 /** Chassis Control (§28.3). */
 export function chassisControl(action: ChassisControl): Command<void> {
   return {
@@ -173,6 +176,7 @@ export function chassisControl(action: ChassisControl): Command<void> {
     cmd: ChassisCmd.control,
     data: Uint8Array.of(CONTROL[action]),
     idempotent: REPEATABLE.has(action),
+    cost: POWER_COST,
     parse: () => undefined,
   };
 }

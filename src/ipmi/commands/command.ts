@@ -17,6 +17,8 @@ export interface Command<T> {
    * at five commands a second a full event log would take minutes.
    */
   bulk?: boolean;
+  /** For how many commands it counts in the pace; default 1. */
+  cost?: number;
   /** Reads the data after the completion code. */
   parse(reader: ByteReader): T;
 }
