@@ -197,9 +197,13 @@ async function awaitAgent(run: Run, machine: Machine, since: number): Promise<Ad
     run.see('host', 'ramdisk-boot-timeout', `no agent after ${Math.round(elapsed / 1000)} s: ${why}`);
     return startBoot(run);
   }
-  const { timeline = [] } = run.status;
+  const { timeline = [], media } = run.status;
   const { limits, listeningSince } = run.doors;
-  if (missedBoot({ timeline, poweredOn: since, listening: listeningSince, now: run.now }, limits)) {
+  // A machine that boots from an ISO asks nobody: a BMC may have fetched it whole before.
+  if (
+    media === undefined &&
+    missedBoot({ timeline, poweredOn: since, listening: listeningSince, now: run.now }, limits)
+  ) {
     const silent = `nothing heard since the engine is back, ${Math.round(elapsed / 1000)} s after power on`;
     run.see('host', 'ramdisk-boot-missed', `${silent}: the machine has asked while nobody listened`);
     return startBoot(run);
