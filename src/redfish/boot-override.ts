@@ -116,7 +116,8 @@ export function compareOverride(
   read: BootOverride,
   quirks: ReadonlySet<RedfishQuirk>,
 ): BootVerdict {
-  if (read.device !== wanted.device) {
+  const byCd = wanted.device === 'http' && read.device === 'cdrom' && quirks.has('http-reads-cd');
+  if (read.device !== wanted.device && !byCd) {
     return { kind: 'different', why: `asked for ${wanted.device}, reads back ${read.device}` };
   }
   if (wanted.device === 'none') return { kind: 'same' };
@@ -130,6 +131,7 @@ export function compareOverride(
     wanted.persistence === read.persistence ? '' : wanted.persistence,
     wanted.firmware === read.firmware ? '' : `boot mode ${wanted.firmware}`,
     wanted.httpUri === read.httpUri ? '' : 'HttpBootUri',
+    byCd ? 'UefiHttp (a virtual CD does it)' : '',
   ].filter((text) => text !== '');
   return missing.length === 0 ? { kind: 'same' } : { kind: 'tolerated', why: `not read back: ${missing.join(', ')}` };
 }

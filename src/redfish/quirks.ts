@@ -9,6 +9,7 @@ export const REDFISH_QUIRKS = {
   'boot-without-mode': 'Mode is never sent with a boot override',
   'boot-once-only': 'an override that stays is not asked for: Once, set again before each start',
   'boot-reads-continuous': 'an override for one start reads back as Continuous',
+  'http-reads-cd': 'UEFI HTTP boot is done with a virtual CD and reads back as one',
   'boot-resync-mode': 'a boot override changes the boot mode, which is then set again',
   'cd-is-usb-cd': 'the virtual CD is UsbCd, not Cd',
   'no-boot-mode': 'the boot mode cannot be changed by Redfish',
@@ -70,7 +71,10 @@ const ROWS: readonly Row[] = [
   {
     vendor: 'sushy-tools',
     maker: /sushy emulator/i,
-    quirks: { 'boot-reads-continuous': 'sushy-tools 2.2.0: the template of the System has it fixed' },
+    quirks: {
+      'boot-reads-continuous': 'sushy-tools 2.2.0: the template of the System has it fixed',
+      'http-reads-cd': 'sushy-tools 2.2.0, libvirt: it downloads HttpBootUri, inserts it and reads back Cd',
+    },
   },
 ];
 
