@@ -3,7 +3,7 @@
  * write, hints that fit no disk. One host with little memory goes through all of it.
  */
 import assert from 'node:assert/strict';
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before } from 'node:test';
 import { diskSignatures, fileSystemsAt, partitionOffsets } from '../../hack/story/proof.ts';
@@ -14,6 +14,7 @@ import { makeBigImage } from '../support/big-image.ts';
 import { differences, diskBytes } from '../support/disk-content.ts';
 import { type BuiltImages, FullLab, buildForTests, labFolder } from '../support/full-lab.ts';
 import { consoleMark, waitConsole } from '../support/lab.ts';
+import { SlowFile } from '../support/slow-file.ts';
 
 const NAME = 'node-0';
 const MIB = 2 ** 20;
@@ -21,11 +22,15 @@ const IMAGE_MIB = 512;
 const DISK_BYTES = 2 * 2 ** 30;
 /** Slow enough that a write can be hit in the middle, fast enough to wait for. */
 const DISK_RATE = 48 * MIB;
+/** How fast an image file is read that is to be seen in the making. */
+const SOURCE_RATE = 48 * MIB;
 /** bit/s. Slower than the disk: there are always frames on the line. */
 const LINE_RATE = 320_000_000;
 
 let lab: FullLab | undefined;
 let built: BuiltImages;
+/** The big image, slowly. Made before the engine: its network namespace sees no mounts of later. */
+let slow: SlowFile | undefined;
 
 const part = (name: string, seconds: number, work: (lab: FullLab) => Promise<void>) =>
   FullLab.test(() => lab, NAME, name, seconds, work);
@@ -34,6 +39,7 @@ before(async () => {
   built = await buildForTests();
   const big = join(await labFolder(), 'big.raw');
   await makeBigImage(built.tinyRaw, big, IMAGE_MIB);
+  slow = await SlowFile.of(big, 'big.raw', SOURCE_RATE);
   lab = await FullLab.start(built, {
     hosts: [{ name: NAME, firmware: 'bios', memoryMiB: 512, disks: [{ sizeBytes: DISK_BYTES }] }],
     images: { big, tiny: built.tinyQcow2 },
@@ -43,6 +49,7 @@ before(async () => {
 after(async () => {
   if (lab !== undefined) console.log(lab.story);
   await lab?.close();
+  await slow?.close();
 });
 
 part('the engine is killed while the machine loads the ramdisk, and while it is inspected', 300, async (lab) => {
@@ -138,6 +145,41 @@ part('the power fails in the middle of a write: the machine goes on where it was
   await assertImageOnDisk(lab);
   assert.equal(machine.observe().powerOns, powerOns + 2, 'once into the ramdisk, once to the disk');
 });
+
+part(
+  'the engine is killed while the image is still converted: the machine goes on with what it has',
+  300,
+  async (lab) => {
+    const { machine } = lab.host(NAME);
+    await lab.patch(NAME, { image: null });
+    await lab.untilState(NAME, 'available', 120);
+    await exec('fallocate', ['--punch-hole', '--offset', '0', '--length', String(DISK_BYTES), lab.disk(NAME)]);
+    const before = await lab.served.bytes();
+    const { powerOns } = machine.observe();
+    await lab.patch(NAME, { image: { ...lab.spec('big'), url: slow?.path } });
+    await lab.until(NAME, 'a fifth of the write', 120, (_, p) => writing(p) && (p.percent ?? 0) >= 20);
+    await lab.killEngine();
+    const half = await readdir(join(lab.dir, 'engine/images/tmp'));
+    assert.ok(half.length > 0, 'the image was still being converted when the engine was killed');
+    const there = await writtenShare(lab);
+    assert.ok(there > 0.1 && there < 0.9, `${there} of the image was written when the engine was killed`);
+    await assertNotBootable(lab);
+    await lab.startEngine();
+    await lab.until(NAME, 'the image to be prepared again', 120, (_, p) => {
+      if (writing(p) && p.bytesTotal !== undefined) assert.equal(p.bytesTotal, IMAGE_MIB * MIB);
+      return p.image?.manifestDigest !== undefined;
+    });
+    await lab.untilState(NAME, 'provisioned', 120);
+    const again = (await lab.served.bytes()) - before - (await frameBytes(lab));
+    lab.note(
+      `engine killed at ${percent(there)} of an image in the making: ${(again / MIB).toFixed(2)} MiB sent again`,
+    );
+    assert.ok(again >= 0 && again <= 0.02 * IMAGE_MIB * MIB, `${again} bytes were sent again`);
+    await assertImageOnDisk(lab);
+    assert.deepEqual(await readdir(join(lab.dir, 'engine/images/tmp')), []);
+    assert.equal(machine.observe().powerOns, powerOns + 1, 'only the boot of the disk');
+  },
+);
 
 function saw(progress: HostProgressStatus, kind: string): boolean {
   return progress.timeline?.some((entry) => entry.kind === kind) === true;
