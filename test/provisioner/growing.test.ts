@@ -171,6 +171,15 @@ describe('provisioner: an image that is still prepared', () => {
     assert.deepEqual(images.sent.sort(), [0, 1, 3, 4, 5]);
   });
 
+  it('is taken by a machine that only fetches', async () => {
+    delete world.machine.hardware.disks[0]!.file;
+    images.grow(2);
+    await provision(() => engine.book.status(KEY).task?.kind === 'write');
+    images.finish();
+    assert.deepEqual(await provision(), { kind: 'done' });
+    assert.equal(world.machine.running, `disk:${manifest.digest}`);
+  });
+
   it('that fails is told as any image that fails, the disk is not bootable, and the next try goes well', async () => {
     images.grow(4);
     await untilWritten(3);

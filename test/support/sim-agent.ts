@@ -6,6 +6,7 @@ import {
   type ManifestReply,
   type TaskMessage,
   type TaskResult,
+  type WholeImage,
 } from '../../src/agent-protocol/messages.ts';
 import { errorCode } from '../../src/core/errors.ts';
 import { parseManifest } from './parse-manifest.ts';
@@ -18,6 +19,13 @@ export interface SimDisk extends DiskFacts {
   configDrive?: Record<string, string>;
   /** A file that stands for the disk: the real writer writes to it. Without one, frames are only fetched. */
   file?: string;
+}
+
+/** As much as a simulated machine looks at of an image. */
+interface SimImage {
+  digest: string;
+  diskBytes: number;
+  frames: { kind: string }[];
 }
 
 export interface SimHardware {
@@ -185,11 +193,11 @@ export class SimAgent {
       disk.image = result.manifestDigest;
       return result;
     }
-    if ('source' in write) throw new Error('a growing image needs a disk with a file');
-    const manifest = parseManifest((await this.#call('GET', write.manifestUrl)).body);
-    if (manifest.digest !== write.manifestDigest) throw new Error('wrong manifest');
+    const grown = (signal: AbortSignal) => this.#grown(server, task.id, signal);
+    const manifest = 'source' in write ? await this.#watched(server, task.id, grown) : await this.#whole(write);
     let bytesFetched = 0;
-    for (const index of manifest.frames.keys()) {
+    for (const [index, { kind }] of manifest.frames.entries()) {
+      if (kind !== 'data') continue;
       const frame = await this.#call('GET', write.framesUrl.replace('{index}', String(index)));
       if (frame.status !== 200) throw new Error(`frame ${index}: ${frame.status}`);
       bytesFetched += frame.body.length;
@@ -206,6 +214,28 @@ export class SimAgent {
       seconds: 0.1,
       manifestDigest: manifest.digest,
     };
+  }
+
+  async #whole(write: WholeImage): Promise<SimImage> {
+    const manifest = parseManifest((await this.#call('GET', write.manifestUrl)).body);
+    if (manifest.digest !== write.manifestDigest) throw new Error('wrong manifest');
+    return manifest;
+  }
+
+  /** A growing image when it is whole. */
+  async #grown(server: string, taskId: string, signal: AbortSignal): Promise<SimImage> {
+    const frames: SimImage['frames'] = [];
+    for (;;) {
+      signal.throwIfAborted();
+      const reply = await this.#manifest(server, taskId, frames.length).catch(() => undefined);
+      if (reply === undefined) {
+        await this.#pause(50);
+        continue;
+      }
+      if (reply.kind === 'failed') throw new Error(reply.message);
+      frames.push(...(reply.frames as SimImage['frames']));
+      if (reply.kind === 'complete') return { digest: reply.digest, diskBytes: reply.diskBytes, frames };
+    }
   }
 
   /** What is told of a growing image; as the real client, an error is one that may go away. */
