@@ -92,3 +92,18 @@ export function domainXml(domain: Domain, bridge: string): string {
 </domain>
 `;
 }
+
+/** What a definition boots from, in order, by either of the ways it can be said: in `<os>`, or at each device. */
+export function bootDevicesOf(xml: string): string[] {
+  const inOs = [...xml.matchAll(/<boot dev='(\w+)'\/>/g)].map(([, device]) => device ?? '');
+  if (inOs.length > 0) return inOs;
+  const devices = [...xml.matchAll(/<(disk|interface) (?:.(?!<\/\1>))*?<boot order='(\d+)'\/>/gs)];
+  return devices
+    .map(([text, kind, order]) => ({ order: Number(order), device: kind === 'disk' ? diskKind(text) : 'network' }))
+    .toSorted((a, b) => a.order - b.order)
+    .map(({ device }) => device);
+}
+
+function diskKind(element: string): string {
+  return element.includes(`device='cdrom'`) ? 'cdrom' : 'hd';
+}

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { type Child, startChild } from '../../hack/story/children.ts';
 import { exec } from '../../src/core/exec.ts';
 import type { LabNetwork } from '../../src/sim/lab-network.ts';
-import { type Domain, type DomainOptions, domainXml, labDomain } from './libvirt-domain.ts';
+import type { SiteMachine } from './full-lab.ts';
+import { type Domain, type DomainOptions, bootDevicesOf, domainXml, labDomain } from './libvirt-domain.ts';
 
 const READY_SECONDS = 60;
 
@@ -94,10 +95,9 @@ export class Libvirt {
     return (await this.virsh('domstate', name)).trim();
   }
 
-  /** `<boot dev=…>` of the definition that the next start will use. */
+  /** Boot devices, first one first, of the definition that the next start will use: `hd`, `network`, `cdrom`. */
   async bootDevices(name: string): Promise<string[]> {
-    const xml = await this.virsh('dumpxml', '--inactive', name);
-    return [...xml.matchAll(/<boot dev='(\w+)'\/>/g)].map(([, device]) => device ?? '');
+    return bootDevicesOf(await this.virsh('dumpxml', '--inactive', name));
   }
 
   /** Ends all machines, then the daemon. Safe to call twice. */
@@ -132,6 +132,18 @@ export class Libvirt {
       }
     }
   }
+}
+
+/** The machine as a whole-machine test sees it, with a BMC in front of it. */
+export function siteMachine(
+  libvirt: Libvirt,
+  name: string,
+  bmcAddress: string,
+  login: { username: string; password: string },
+): SiteMachine {
+  const domain = libvirt.domain(name);
+  const { username, password } = login;
+  return { ...domain, diskPaths: [domain.diskPath], bmcAddress, username, password };
 }
 
 function uriOf(dir: string): string {
