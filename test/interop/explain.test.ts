@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { exec } from '../../src/core/exec.ts';
 import { ImageServer, sha256 } from '../support/fault-images.ts';
-import { Standalone } from '../support/standalone.ts';
+import { PASSWORD, Standalone } from '../support/standalone.ts';
 
 suite('explain and logs', { timeout: 120_000, concurrency: true }, () => {
   let bed: Standalone;
@@ -33,7 +33,7 @@ suite('explain and logs', { timeout: 120_000, concurrency: true }, () => {
   test('powered on, and nothing comes from its network card', async () => {
     const host = await bed.machine('deaf');
     host.machine.deaf = true;
-    await bed.secret('deaf-bmc', { username: 'admin', password: 'correct horse battery' });
+    await bed.secret('deaf-bmc', { username: 'admin', password: PASSWORD });
     await bed.apply(bed.objectOf(host));
     const text = await explained('deaf', /Waiting for the ramdisk’s agent/);
     assert.match(text, /^lab\/deaf is inspecting \(for \d+ s\): .+\.$/m);

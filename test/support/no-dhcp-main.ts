@@ -1,12 +1,12 @@
 /** `ingot up --no-dhcp` with one host whose machine somebody else plays; runs in a network namespace of its own. */
-import { Standalone } from './standalone.ts';
+import { PASSWORD, Standalone } from './standalone.ts';
 
 const [device = '', mac = ''] = process.argv.slice(2);
 const bed = await Standalone.start(['--interface', device, '--http-port', '8080', '--tftp-port', '69']);
 process.once('SIGTERM', () => void bed.close());
 const host = await bed.machine('node-0');
 host.machine.network = () => Promise.resolve(undefined);
-await bed.secret('node-0-bmc', { username: 'admin', password: 'correct horse battery' });
+await bed.secret('node-0-bmc', { username: 'admin', password: PASSWORD });
 await bed.apply(bed.objectOf(host, { bootMACAddress: mac }));
 console.log('enrolled');
 await bed.hosts.until('node-0', (h) => h.status?.provisioning.state === 'inspecting', 'inspecting');
