@@ -52,11 +52,13 @@ export interface HostProgressStatus {
   softOffSince?: string;
   /** When the disks were last cleaned. Removed before anything is written to them. */
   cleanedAt?: string;
+  /** The firmware update under way. Stored as soon as the BMC has taken it. */
+  firmware?: FirmwareProgress;
   /** Bounded; oldest dropped first. */
   timeline?: TimelineEntry[];
 }
 
-export type OperationKind = 'inspect' | 'provision' | 'deprovision';
+export type OperationKind = 'inspect' | 'prepare' | 'provision' | 'deprovision';
 
 export interface OperationStatus {
   kind: OperationKind;
@@ -71,6 +73,16 @@ export interface OperationStatus {
   boots: number;
   /** Tasks of this operation that were issued again after a failure worth retrying. */
   retries: number;
+}
+
+export interface FirmwareProgress {
+  /** Updates of the wish that are over. */
+  done: number;
+  /** What the BMC driver follows the present one by. */
+  handle?: string;
+  since: string;
+  /** The machine was restarted for it. */
+  restarted?: boolean;
 }
 
 export interface RamdiskBootStatus {

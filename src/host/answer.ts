@@ -5,6 +5,7 @@ import type { BmcCredentials, HostContext, Outcome, Provisioner } from '../provi
 import type { Store } from '../store/store.ts';
 import { unreachable } from '../core/errors.ts';
 import type { Answers, Ask, AskKind } from './ask.ts';
+import { noteFirmwareApplied, noteFirmwareFailed, readFirmwareWish } from './firmware.ts';
 import type { HostIndex } from './host-index.ts';
 import type { Pass } from './pass.ts';
 import { readConfigData, releaseSecret } from './secrets.ts';
@@ -32,6 +33,14 @@ export async function answer(doors: AnswerDoors, question: Ask): Promise<Answers
       return index.bootMacOwner(host);
     case 'store-hardware':
       await replaceHardwareData(store, host, question.options.details);
+      return undefined;
+    case 'firmware':
+      return await readFirmwareWish(store, host);
+    case 'firmware-applied':
+      await noteFirmwareApplied(store, host, question.options.wish);
+      return undefined;
+    case 'firmware-failed':
+      await noteFirmwareFailed(store, host);
       return undefined;
     case 'release':
       await releaseSecret(store, host, host.spec.bmc?.credentialsName ?? '', 'keep');

@@ -1,5 +1,6 @@
 import type { HardwareDetails } from '../api/hardware.ts';
-import type { ConfigData, Outcome, Provisioner, ProvisionRequest } from '../provisioner/provisioner.ts';
+import type { ConfigData, FirmwareWish, Outcome, Provisioner, ProvisionRequest } from '../provisioner/provisioner.ts';
+import type { FirmwareAnswer } from './firmware.ts';
 
 /**
  * What the pure lifecycle asks of the world. The lifecycle is a generator: it yields one of these and is resumed with
@@ -32,6 +33,10 @@ export interface Questions extends ProvisionerQuestions {
   'boot-mac-owner': undefined;
   /** Replaces the HardwareData object. */
   'store-hardware': { details: HardwareDetails };
+  /** What HostFirmwareSettings and HostFirmwareComponents ask for. */
+  firmware: undefined;
+  'firmware-applied': { wish: FirmwareWish };
+  'firmware-failed': undefined;
   /** Gives up finalizers on Secrets and HardwareData before the host itself goes. */
   release: undefined;
   /** Gives up the credentials Secret used before a change of credentialsName. */
@@ -43,6 +48,9 @@ export interface Answers extends ProvisionerAnswers {
   'free-slot': boolean;
   'boot-mac-owner': string | undefined;
   'store-hardware': undefined;
+  firmware: FirmwareAnswer;
+  'firmware-applied': undefined;
+  'firmware-failed': undefined;
   release: undefined;
   'release-secret': undefined;
 }

@@ -12,6 +12,7 @@ import { type ConfigProblem, type Steps, ask } from './ask.ts';
 import { hostErrors } from './errors.ts';
 import { forcedRestart } from './inspection.ts';
 import { type Pass, type Verdict, emit, fail, failedIn, failureText, unfinished } from './pass.ts';
+import { wishesNothing } from './firmware.ts';
 import { managePower } from './power.ts';
 import { clearSettings, settingsDiffer } from './profiles.ts';
 import { clearError } from './status.ts';
@@ -30,6 +31,8 @@ export function* available(pass: Pass): Steps<Verdict> {
   }
   if (inspectionRequested(host)) return { kind: 'move', to: 'inspecting' };
   if (settingsDiffer(host, status)) return { kind: 'move', to: 'preparing' };
+  const firmware = yield* ask('firmware', undefined);
+  if (firmware.ready && !wishesNothing(firmware.wish)) return { kind: 'move', to: 'preparing' };
   forgetAttempts(pass);
   if (!needsProvisioning(host, status)) {
     if (failedIn(pass, 'provisioning error')) clearError(status);

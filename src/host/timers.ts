@@ -8,6 +8,8 @@ export const MISSING_CREDENTIALS_MS = 10 * SECOND;
 /** Missing user data and the like: the Secret's arrival wakes the host anyway. */
 export const MISSING_CONFIG_MS = 10 * SECOND;
 export const UNMANAGED_POLL_MS = 10 * MINUTE;
+/** For the controllers to look at a new wish for firmware. */
+export const FIRMWARE_NOT_READY_MS = MINUTE;
 export const DETACHED_POLL_MS = 10 * MINUTE;
 
 /** Failures beyond this one wait no longer. */

@@ -82,6 +82,10 @@ export interface Limits {
   /** An agent not heard for this long is lost. */
   agentLostMs: number;
   inspectMs: number;
+  /** From the restart of a machine to its BIOS settings being in force. */
+  biosMs: number;
+  /** One firmware update, the restarts of BMC and machine included. */
+  firmwareMs: number;
   cleanMs: number;
   finishMs: number;
   /** Least time for a write; large images get more. */
@@ -107,6 +111,8 @@ export const DEFAULT_LIMITS: Limits = {
   agentSuspectMs: 15_000,
   agentLostMs: 90_000,
   inspectMs: 300_000,
+  biosMs: 900_000,
+  firmwareMs: 7_200_000,
   cleanMs: 900_000,
   finishMs: 300_000,
   writeMs: 1_800_000,

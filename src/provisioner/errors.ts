@@ -56,6 +56,16 @@ export const provisionerErrors = defineErrors({
     retry: true,
     hint: 'the disk did not read back as wiped; look at its health',
   },
+  PROVISION_BIOS_NOT_APPLIED: {
+    blame: 'machine',
+    retry: true,
+    hint: 'the machine restarted and does not show the settings: look at its BIOS and at the log of its BMC',
+  },
+  PROVISION_FIRMWARE_FAILED: {
+    blame: 'machine',
+    retry: true,
+    hint: 'see the log of the BMC; check that the image is for this machine and that the BMC reaches its URL',
+  },
   PROVISION_UNSUPPORTED: {
     blame: 'user',
     retry: false,

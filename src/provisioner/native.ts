@@ -5,12 +5,14 @@ import { IngotError, errorText } from '../core/errors.ts';
 import { deprovisioning } from './deprovisioning.ts';
 import type { ProvisionerDoors } from './doors.ts';
 import { ImageJobs } from './image-jobs.ts';
+import { inspectFast } from './fast-inspection.ts';
 import { inspection } from './inspection.ts';
 import { liveIso } from './live-iso.ts';
 import { Machine } from './machine.ts';
 import { runOperation, settle, troubled } from './operation.ts';
 import { endSoftOff, powerOff, powerOn, reboot, setIntent } from './power.ts';
-import type { HostContext, Outcome, ProvisionRequest, Provisioner, Registered } from './provisioner.ts';
+import { preparing } from './preparing.ts';
+import type { FirmwareWish, HostContext, Outcome, ProvisionRequest, Provisioner, Registered } from './provisioner.ts';
 import { provisionIdentity, provisioning } from './provisioning.ts';
 import { Run } from './run.ts';
 
@@ -47,6 +49,7 @@ export class NativeProvisioner implements Provisioner {
     options: { restart: boolean; force: boolean },
   ): Promise<Outcome<{ details: InspectResult['hardware'] }>> {
     const run = new Run(this.#doors, context);
+    if (context.host.spec.inspectionMode === 'fast') return await inspectFast(run);
     let found: InspectResult | undefined;
     const table = inspection((result) => (found = result));
     const outcome = await runOperation(run, table, 'inspect', options.force && run.operation !== undefined);
@@ -56,13 +59,19 @@ export class NativeProvisioner implements Provisioner {
     return { kind: 'done', details: found.hardware };
   }
 
-  prepare(context: HostContext): Promise<Outcome<object>> {
+  prepare(context: HostContext, options: { firmware: FirmwareWish }): Promise<Outcome<object>> {
+    const { firmware } = options;
     const { raid } = context.host.spec;
     const volumes = (raid?.hardwareRAIDVolumes?.length ?? 0) + (raid?.softwareRAIDVolumes?.length ?? 0);
-    const wanted = volumes > 0 ? 'spec.raid' : hasFirmwareSettings(context) ? 'spec.firmware' : undefined;
-    if (wanted === undefined) return Promise.resolve({ kind: 'done' });
-    const message = `${wanted} is not supported by this BMC driver`;
-    return Promise.resolve({ kind: 'failed', code: 'PROVISION_UNSUPPORTED', message });
+    const refused = volumes > 0 ? 'spec.raid' : hasFirmwareSettings(context) ? 'spec.firmware' : undefined;
+    if (refused !== undefined) {
+      const message = `${refused} is not supported by this BMC driver`;
+      return Promise.resolve({ kind: 'failed', code: 'PROVISION_UNSUPPORTED', message });
+    }
+    const run = new Run(this.#doors, context);
+    const nothing = Object.keys(firmware.settings).length === 0 && firmware.updates.length === 0;
+    if (nothing && run.operation?.kind !== 'prepare') return Promise.resolve({ kind: 'done' });
+    return runOperation(run, preparing(firmware), firmware);
   }
 
   provision(context: HostContext, request: ProvisionRequest): Promise<Outcome<object>> {

@@ -135,7 +135,7 @@ async function emptied(run: Run): Promise<StepResult> {
 }
 
 /** The session ends before the machine does: nothing is taken from an agent whose machine is being switched off. */
-async function endRamdisk(run: Run): Promise<void> {
+export async function endRamdisk(run: Run): Promise<void> {
   run.doors.board.forget(run.key);
   await run.update({
     boot: { intent: 'none', since: kubeTime(run.now) },

@@ -13,8 +13,8 @@ export interface Provisioner {
     host: HostContext,
     options: { restart: boolean; force: boolean },
   ): Promise<Outcome<{ details: HardwareDetails }>>;
-  /** Manual cleaning (RAID, firmware). */
-  prepare(host: HostContext, options: { restart: boolean }): Promise<Outcome<object>>;
+  /** Manual cleaning: hardware RAID, BIOS settings, firmware. Without anything to do it is done at once. */
+  prepare(host: HostContext, options: { restart: boolean; firmware: FirmwareWish }): Promise<Outcome<object>>;
   provision(host: HostContext, options: ProvisionRequest): Promise<Outcome<object>>;
   deprovision(
     host: HostContext,
@@ -31,6 +31,13 @@ export interface Provisioner {
   powerOff(host: HostContext, options: { mode: 'soft' | 'hard'; force: boolean }): Promise<Outcome<object>>;
   /** For hosts that must never be off (`spec.disablePowerOff`): restarts once per call that ends `done`. */
   reboot?(host: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>>;
+}
+
+/** What is to be changed outside of the disks: only what is not so yet. */
+export interface FirmwareWish {
+  /** BIOS settings by name. */
+  settings: Readonly<Record<string, number | string>>;
+  updates: readonly { component: string; url: string }[];
 }
 
 export interface HostContext {

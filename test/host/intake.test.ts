@@ -210,7 +210,10 @@ suite('inspection', () => {
     assert.equal(failed.errorType, 'preparation error');
     assert.equal(failed.provisioning.rootDeviceHints, undefined);
     await lab.until((h) => h?.status?.provisioning.state === 'available');
-    assert.deepEqual(lab.provisioner.of('prepare')[1]?.options, { restart: true });
+    assert.deepEqual(lab.provisioner.of('prepare')[1]?.options, {
+      restart: true,
+      firmware: { settings: {}, updates: [] },
+    });
     assert.deepEqual((await lab.status()).provisioning.rootDeviceHints, { deviceName: '/dev/sda' });
   });
 });

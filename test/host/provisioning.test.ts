@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { BareMetalHostSpec } from '../../src/api/baremetalhost.ts';
 import { SECRET } from '../../src/api/resources.ts';
+import type { Answers } from '../../src/host/ask.ts';
 import { decide } from '../../src/host/decide.ts';
+import { NO_FIRMWARE } from '../../src/host/firmware.ts';
 import { DEFAULT_LIFECYCLE, newPass } from '../../src/host/pass.ts';
 import { completeStatus } from '../../src/host/status.ts';
 import type { ProvisionRequest } from '../../src/provisioner/provisioner.ts';
@@ -370,9 +372,15 @@ function available(spec: Partial<BareMetalHostSpec>): { verdict: string; state: 
   const steps = decide(pass);
   let step = steps.next();
   while (step.done !== true) {
-    assert.ok(step.value.ask === 'config-data' || step.value.ask === 'free-slot', step.value.ask);
     const config = { userData: undefined, metaData: {}, networkData: undefined };
-    step = steps.next(step.value.ask === 'free-slot' ? true : { ok: true, config });
+    const answers: Partial<Answers> = {
+      'config-data': { ok: true, config },
+      'free-slot': true,
+      firmware: { ready: true, wish: NO_FIRMWARE },
+    };
+    const answer = answers[step.value.ask];
+    assert.ok(answer !== undefined, step.value.ask);
+    step = steps.next(answer);
   }
   return { verdict: step.value.kind, state: pass.status.provisioning.state };
 }

@@ -1,5 +1,6 @@
 import type { HardwareDetails } from '../../src/api/hardware.ts';
 import type {
+  FirmwareWish,
   HostContext,
   Outcome,
   Provisioner,
@@ -100,7 +101,7 @@ export class FakeProvisioner implements Provisioner {
     });
   }
 
-  async prepare(host: HostContext, options: { restart: boolean }): Promise<Outcome<object>> {
+  async prepare(host: HostContext, options: { restart: boolean; firmware: FirmwareWish }): Promise<Outcome<object>> {
     return this.#run('prepare', host, options, () => ({}));
   }
 

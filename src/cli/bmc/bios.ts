@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { biosValue } from '../../bmc/bios-values.ts';
 import type { BiosAttribute, BiosValue } from '../../bmc/capabilities.ts';
 import { cliErrors } from '../api-client.ts';
 import { type LeafOptions, leaf, need, runLeaf } from './leaf.ts';
@@ -68,23 +69,12 @@ export function change(
   const [name, value] = [text.slice(0, split), text.slice(split + 1)];
   if (split < 1) throw cliErrors.make('CLI_ARGUMENT', `"${text}" is not NAME=VALUE`, { hint: 'write NAME=VALUE' });
   if (!Object.hasOwn(attributes, name)) throw unknownSetting(name, Object.keys(attributes));
-  const now = attributes[name];
-  const type = registry.find((a) => a.name === name)?.type;
-  if (type === 'Integer' || typeof now === 'number') {
-    if (!/^-?\d+$/.test(value)) {
-      throw cliErrors.make('CLI_ARGUMENT', `${name} is a number, not "${value}"`, { hint: 'give a whole number' });
-    }
-    return [name, Number(value)];
+  const typed = biosValue(name, value, attributes, registry);
+  if (typed === undefined) {
+    const kind = typeof attributes[name] === 'boolean' ? 'true or false' : 'a number';
+    throw cliErrors.make('CLI_ARGUMENT', `${name} is ${kind}, not "${value}"`, { hint: `give ${kind}` });
   }
-  if (type === 'Boolean' || typeof now === 'boolean') {
-    if (value !== 'true' && value !== 'false') {
-      throw cliErrors.make('CLI_ARGUMENT', `${name} is true or false, not "${value}"`, {
-        hint: 'give true or false',
-      });
-    }
-    return [name, value === 'true'];
-  }
-  return [name, value];
+  return [name, typed];
 }
 
 function unknownSetting(name: string, known: readonly string[]): Error {

@@ -202,6 +202,7 @@ const PROGRESS: Complete<HostProgressStatus> = {
   media: { attempt: 1, method: 'virtual-media', since: AT },
   mediaEjectTried: 1,
   liveIso: { since: AT },
+  firmware: { done: 1, handle: 'h', since: AT, restarted: true },
   mediaFetch: { attempt: 1, percent: 50, at: AT },
   softOffSince: AT,
   cleanedAt: AT,

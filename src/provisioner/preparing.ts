@@ -1,0 +1,175 @@
+import { biosChanges } from '../bmc/bios-values.ts';
+import type { BiosControl, FirmwareControl } from '../bmc/capabilities.ts';
+import { kubeTime } from '../core/clock.ts';
+import { Deadline } from '../core/deadline.ts';
+import { Machine } from './machine.ts';
+import type { OperationTable } from './operation.ts';
+import { endRamdisk } from './power.ts';
+import type { FirmwareWish } from './provisioner.ts';
+import type { Run, StepResult } from './run.ts';
+
+const POLL_MS = 5000;
+
+/** Firmware first, since it may bring the settings that are wished for; then the settings, then a look whether they hold. */
+export function preparing(wish: FirmwareWish): OperationTable {
+  const noSettings = Object.keys(wish.settings).length === 0;
+  return {
+    kind: 'prepare',
+    phase: 'preparing',
+    steps: [
+      {
+        name: 'firmware',
+        text: 'updating firmware',
+        agent: false,
+        skip: () => wish.updates.length === 0,
+        run: (run) => updateFirmware(run, wish),
+      },
+      {
+        name: 'bios-set',
+        text: 'staging BIOS settings',
+        agent: false,
+        skip: () => noSettings,
+        run: (run) => stage(run, wish),
+      },
+      {
+        name: 'bios-restart',
+        text: 'restarting the machine for its BIOS settings',
+        agent: false,
+        skip: () => noSettings,
+        run: (run) => restartFor(run, wish),
+      },
+      {
+        name: 'bios-verify',
+        text: 'reading the BIOS settings back',
+        agent: false,
+        skip: () => noSettings,
+        run: (run) => verify(run, wish),
+      },
+    ],
+  };
+}
+
+async function stage(run: Run, wish: FirmwareWish): Promise<StepResult> {
+  return withBios(run, async (bios, signal) => {
+    const { attributes } = await bios.state(signal);
+    const { changes, bad } = biosChanges(wish.settings, attributes, await bios.registry(signal));
+    if (bad.length > 0) return notApplied(`the machine does not take these BIOS settings: ${bad.join(', ')}`);
+    if (Object.keys(changes).length === 0) return { kind: 'next' };
+    await bios.set(changes, signal);
+    run.see('bmc', 'bios-staged', `BIOS settings staged, read back: ${Object.keys(changes).join(', ')}`);
+    return { kind: 'next' };
+  });
+}
+
+async function restartFor(run: Run, wish: FirmwareWish): Promise<StepResult> {
+  if ((await missing(run, wish)).length > 0) await restart(run);
+  return { kind: 'next' };
+}
+
+async function verify(run: Run, wish: FirmwareWish): Promise<StepResult> {
+  const left = await missing(run, wish);
+  if (left.length === 0) {
+    run.see('bmc', 'bios-applied', `BIOS settings in force: ${Object.keys(wish.settings).join(', ')}`);
+    return { kind: 'next' };
+  }
+  const { biosMs } = run.doors.limits;
+  const since = Date.parse(run.operation?.stepSince ?? '');
+  if (run.now - since > biosMs) {
+    return notApplied(`BIOS settings not in force ${biosMs / 1000} s after the restart: ${left.join(', ')}`);
+  }
+  if (run.status.wait === undefined) {
+    await run.update({ wait: run.wait('the machine to take its BIOS settings', biosMs, 'the console of the machine') });
+  }
+  return { kind: 'again', ms: POLL_MS };
+}
+
+/** Names of wished settings that are not in force. */
+async function missing(run: Run, wish: FirmwareWish): Promise<string[]> {
+  let names: string[] = [];
+  await withBios(run, async (bios, signal) => {
+    const { attributes } = await bios.state(signal);
+    names = Object.keys(wish.settings).filter((name) => String(attributes[name]) !== String(wish.settings[name]));
+    return { kind: 'next' };
+  });
+  return names;
+}
+
+function notApplied(message: string): StepResult {
+  return { kind: 'failed', code: 'PROVISION_BIOS_NOT_APPLIED', message };
+}
+
+async function withBios(
+  run: Run,
+  work: (bios: BiosControl, signal: AbortSignal) => Promise<StepResult>,
+): Promise<StepResult> {
+  const { doors, context } = run;
+  using deadline = new Deadline(doors.clock, 'the BMC to handle BIOS settings', doors.limits.bmcMs, context.signal);
+  const { bios, address } = await doors.bmcs.get(context);
+  if (bios === undefined) return unsupported(`BMC ${address} has no BIOS settings (HostFirmwareSettings)`);
+  return await work(bios, deadline.signal);
+}
+
+/** One after the other: a BMC that flashes does nothing else. */
+async function updateFirmware(run: Run, wish: FirmwareWish): Promise<StepResult> {
+  const progress = run.status.firmware ?? { done: 0, since: kubeTime(run.now) };
+  const update = wish.updates[progress.done];
+  if (update === undefined) return { kind: 'next', patch: { firmware: undefined } };
+  const { doors, context } = run;
+  using deadline = new Deadline(doors.clock, 'the BMC to handle firmware', doors.limits.bmcMs, context.signal);
+  const { firmware, address } = await doors.bmcs.get(context);
+  if (firmware === undefined) return unsupported(`BMC ${address} updates no firmware (HostFirmwareComponents)`);
+  if (progress.handle === undefined) {
+    const handle = await firmware.start(update, deadline.signal);
+    await run.update({ firmware: { done: progress.done, handle, since: kubeTime(run.now) } });
+    run.see('bmc', 'firmware-started', `${update.component}: the BMC fetches the image`);
+    return { kind: 'again', ms: POLL_MS };
+  }
+  return follow(run, update.component, firmware, { ...progress, handle: progress.handle }, deadline.signal);
+}
+
+async function follow(
+  run: Run,
+  component: string,
+  firmware: FirmwareControl,
+  progress: { done: number; handle: string; since: string; restarted?: boolean },
+  signal: AbortSignal,
+): Promise<StepResult> {
+  const state = await firmware.state(progress.handle, signal);
+  switch (state.kind) {
+    case 'done':
+      run.see('bmc', 'firmware-done', `${component}: ${state.text}`);
+      await run.update({ firmware: { done: progress.done + 1, since: kubeTime(run.now) } });
+      return { kind: 'again', ms: 0 };
+    case 'failed':
+      await run.update({ firmware: undefined });
+      return { kind: 'failed', code: 'PROVISION_FIRMWARE_FAILED', message: `${component}: ${state.text}` };
+    case 'needs-restart':
+      if (progress.restarted !== true) {
+        await restart(run);
+        await run.update({ firmware: { ...progress, restarted: true } });
+      }
+      return late(run, component, progress, state.text) ?? { kind: 'again', ms: POLL_MS };
+    case 'running':
+      if (state.percent !== undefined) await run.update({ percent: state.percent });
+      return late(run, component, progress, state.text) ?? { kind: 'again', ms: POLL_MS };
+  }
+}
+
+function late(run: Run, component: string, progress: { since: string }, text: string): StepResult | undefined {
+  const { firmwareMs } = run.doors.limits;
+  if (run.now - Date.parse(progress.since) <= firmwareMs) return undefined;
+  const message = `${component}: no end ${firmwareMs / 1000} s after the update began: ${text}`;
+  return { kind: 'failed', code: 'PROVISION_FIRMWARE_FAILED', message };
+}
+
+/** Off and on: a reset keeps old settings on some machines. The ramdisk, if it runs, has nothing to save. */
+async function restart(run: Run): Promise<void> {
+  const machine = new Machine(run);
+  await endRamdisk(run);
+  await machine.off();
+  await machine.on();
+}
+
+function unsupported(message: string): StepResult {
+  return { kind: 'failed', code: 'PROVISION_UNSUPPORTED', message };
+}
