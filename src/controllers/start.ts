@@ -3,10 +3,13 @@ import { keyOf, keyText, splitKey } from '../api/meta.ts';
 import {
   BARE_METAL_HOST,
   BMC_EVENT_SUBSCRIPTION,
+  DATA_IMAGE,
   HOST_FIRMWARE_COMPONENTS,
   HOST_FIRMWARE_SETTINGS,
 } from '../api/resources.ts';
 import { WorkQueue, type WorkResult } from '../store/workqueue.ts';
+import { detachRequest } from '../api/annotations.ts';
+import { reconcileDataImage } from './data-image.ts';
 import type { ControllerDoors } from './doors.ts';
 import { reconcileSubscription } from './event-subscription.ts';
 import { reconcileFirmware } from './firmware.ts';
@@ -52,6 +55,14 @@ const CONTROLLERS: readonly Controller[] = [
     name: 'bmceventsubscription',
     work: reconcileSubscription,
     watches: [watch(BMC_EVENT_SUBSCRIPTION, generation)],
+  },
+  {
+    name: 'dataimage',
+    work: reconcileDataImage,
+    watches: [
+      watch(DATA_IMAGE, (image) => generation(image) + JSON.stringify(image.status?.attachedImage)),
+      watch(BARE_METAL_HOST, (host) => JSON.stringify([host.metadata.uid, detachRequest(host) !== undefined])),
+    ],
   },
 ];
 

@@ -1,5 +1,7 @@
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import { keyOf } from '../api/meta.ts';
+import { DATA_IMAGE } from '../api/resources.ts';
+import { orMissing } from '../store/or-missing.ts';
 import { replaceHardwareData } from './hardware-data.ts';
 import type { BmcCredentials, HostContext, Outcome, Provisioner } from '../provisioner/provisioner.ts';
 import type { Store } from '../store/store.ts';
@@ -41,6 +43,11 @@ export async function answer(doors: AnswerDoors, question: Ask): Promise<Answers
       return undefined;
     case 'firmware-failed':
       await noteFirmwareFailed(store, host);
+      return undefined;
+    case 'data-image':
+      return await orMissing(store.get(DATA_IMAGE, keyOf(host)));
+    case 'data-image-noted':
+      await orMissing(store.updateStatus(DATA_IMAGE, { ...question.options.image, status: question.options.status }));
       return undefined;
     case 'release':
       await releaseSecret(store, host, host.spec.bmc?.credentialsName ?? '', 'keep');
@@ -88,6 +95,8 @@ async function callProvisioner(
       return await provisioner.powerOn(host, question.options);
     case 'powerOff':
       return await provisioner.powerOff(host, question.options);
+    case 'dataImage':
+      return await provisioner.dataImage(host, question.options);
     case 'reboot':
       return (await provisioner.reboot?.(host, question.options)) ?? noReboot;
     default:

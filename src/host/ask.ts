@@ -1,3 +1,4 @@
+import type { DataImage, DataImageStatus } from '../api/bmc-extras.ts';
 import type { HardwareDetails } from '../api/hardware.ts';
 import type { ConfigData, FirmwareWish, Outcome, Provisioner, ProvisionRequest } from '../provisioner/provisioner.ts';
 import type { FirmwareAnswer } from './firmware.ts';
@@ -37,6 +38,9 @@ export interface Questions extends ProvisionerQuestions {
   firmware: undefined;
   'firmware-applied': { wish: FirmwareWish };
   'firmware-failed': undefined;
+  /** The DataImage of this host; undefined when it has none. */
+  'data-image': undefined;
+  'data-image-noted': { image: DataImage; status: DataImageStatus };
   /** Gives up finalizers on Secrets and HardwareData before the host itself goes. */
   release: undefined;
   /** Gives up the credentials Secret used before a change of credentialsName. */
@@ -51,6 +55,8 @@ export interface Answers extends ProvisionerAnswers {
   firmware: FirmwareAnswer;
   'firmware-applied': undefined;
   'firmware-failed': undefined;
+  'data-image': DataImage | undefined;
+  'data-image-noted': undefined;
   release: undefined;
   'release-secret': undefined;
 }

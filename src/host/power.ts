@@ -7,6 +7,7 @@ import {
 } from '../api/annotations.ts';
 import { isDeployed } from '../api/predicates.ts';
 import { type Steps, ask } from './ask.ts';
+import { syncDataImage } from './data-image.ts';
 import { type Pass, type Verdict, emit, fail, failedIn, failureText, unfinished } from './pass.ts';
 import { clearError } from './status.ts';
 import { STEADY_POLL_MS } from './timers.ts';
@@ -64,6 +65,8 @@ function rebootWish(pass: Pass): RebootWish | undefined {
 }
 
 function* switchOn(pass: Pass): Steps<Verdict> {
+  const media = isDeployed(pass.status.provisioning.state) ? yield* syncDataImage(pass) : undefined;
+  if (media !== undefined) return media;
   const outcome = yield* ask('powerOn', { force: failedIn(pass, 'power management error') });
   const verdict = unfinished(pass, outcome, 'power management error');
   if (verdict !== undefined) return verdict;

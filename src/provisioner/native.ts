@@ -2,6 +2,7 @@ import type { InspectResult } from '../agent-protocol/messages.ts';
 import { kubeTime } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
 import { IngotError, errorText } from '../core/errors.ts';
+import { changeDataImage } from './data-image.ts';
 import { deprovisioning } from './deprovisioning.ts';
 import type { ProvisionerDoors } from './doors.ts';
 import { ImageJobs } from './image-jobs.ts';
@@ -12,7 +13,15 @@ import { Machine } from './machine.ts';
 import { runOperation, settle, troubled } from './operation.ts';
 import { endSoftOff, powerOff, powerOn, reboot, setIntent } from './power.ts';
 import { preparing } from './preparing.ts';
-import type { FirmwareWish, HostContext, Outcome, ProvisionRequest, Provisioner, Registered } from './provisioner.ts';
+import type {
+  DataImageChange,
+  FirmwareWish,
+  HostContext,
+  Outcome,
+  ProvisionRequest,
+  Provisioner,
+  Registered,
+} from './provisioner.ts';
 import { provisionIdentity, provisioning } from './provisioning.ts';
 import { Run } from './run.ts';
 
@@ -135,6 +144,10 @@ export class NativeProvisioner implements Provisioner {
 
   powerOff(context: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>> {
     return powerOff(new Run(this.#doors, context), options.mode);
+  }
+
+  dataImage(context: HostContext, options: DataImageChange): Promise<Outcome<object>> {
+    return changeDataImage(new Run(this.#doors, context), options);
   }
 
   reboot(context: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>> {

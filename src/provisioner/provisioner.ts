@@ -29,6 +29,11 @@ export interface Provisioner {
   powerOn(host: HostContext, options: { force: boolean }): Promise<Outcome<object>>;
   /** `soft` waits up to 180 s for the OS, then goes hard and says so. */
   powerOff(host: HostContext, options: { mode: 'soft' | 'hard'; force: boolean }): Promise<Outcome<object>>;
+  /**
+   * Brings the second virtual CD of a machine that is off to what is wished for.
+   * @param options `attached`: what it holds by the last note; `url`: what it is to hold, undefined for nothing
+   */
+  dataImage(host: HostContext, options: DataImageChange): Promise<Outcome<object>>;
   /** For hosts that must never be off (`spec.disablePowerOff`): restarts once per call that ends `done`. */
   reboot?(host: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>>;
 }
@@ -38,6 +43,11 @@ export interface FirmwareWish {
   /** BIOS settings by name. */
   settings: Readonly<Record<string, number | string>>;
   updates: readonly { component: string; url: string }[];
+}
+
+export interface DataImageChange {
+  attached: string | undefined;
+  url: string | undefined;
 }
 
 export interface HostContext {

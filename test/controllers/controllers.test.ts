@@ -5,6 +5,7 @@ import type { BareMetalHost } from '../../src/api/baremetalhost.ts';
 import {
   BARE_METAL_HOST,
   BMC_EVENT_SUBSCRIPTION,
+  DATA_IMAGE,
   FIRMWARE_SCHEMA,
   HOST_FIRMWARE_COMPONENTS,
   HOST_FIRMWARE_SETTINGS,
@@ -13,6 +14,7 @@ import {
 import type { Bmc } from '../../src/bmc/bmc.ts';
 import type { BiosAttribute, BiosValue, BmcCapabilities, FirmwareComponent } from '../../src/bmc/capabilities.ts';
 import { bmcErrors } from '../../src/bmc/errors.ts';
+import { reconcileDataImage } from '../../src/controllers/data-image.ts';
 import type { ControllerDoors } from '../../src/controllers/doors.ts';
 import { reconcileSubscription } from '../../src/controllers/event-subscription.ts';
 import { reconcileFirmware } from '../../src/controllers/firmware.ts';
@@ -264,4 +266,27 @@ test('what keeps an event subscription from being made is in its status', async 
   assert.match(errors[0] ?? '', /"missing" does not exist/);
   assert.match(errors[1] ?? '', /spec\.destination/);
   assert.match(errors[2] ?? '', /Secret "none"/);
+});
+
+test('a data image is claimed for its host and kept until its medium is out', async () => {
+  const bed = new Bed();
+  const host = await bed.host();
+  const made = await bed.store.create(DATA_IMAGE, {
+    apiVersion: 'metal3.io/v1alpha1',
+    kind: 'DataImage',
+    metadata: key(),
+    spec: { url: 'http://192.0.2.9/data.iso' },
+  });
+  await reconcileDataImage(bed.doors, key());
+  const claimed = await bed.store.get(DATA_IMAGE, key());
+  assert.deepEqual(claimed.metadata.finalizers, ['dataimage.metal3.io']);
+  assert.equal(claimed.metadata.ownerReferences?.[0]?.uid, host.metadata.uid);
+  await bed.store.updateStatus(DATA_IMAGE, { ...claimed, status: { attachedImage: { url: made.spec.url } } });
+  await bed.store.delete(DATA_IMAGE, key());
+  await reconcileDataImage(bed.doors, key());
+  const leaving = await bed.store.get(DATA_IMAGE, key());
+  assert.notEqual(leaving.metadata.deletionTimestamp, undefined, 'it is still in the machine');
+  await bed.store.updateStatus(DATA_IMAGE, { ...leaving, status: {} });
+  await reconcileDataImage(bed.doors, key());
+  assert.deepEqual(await bed.store.list(DATA_IMAGE), []);
 });

@@ -1,5 +1,6 @@
 import type { HardwareDetails } from '../../src/api/hardware.ts';
 import type {
+  DataImageChange,
   FirmwareWish,
   HostContext,
   Outcome,
@@ -146,6 +147,10 @@ export class FakeProvisioner implements Provisioner {
       this.power.set(nameOf(host), false);
       return {};
     });
+  }
+
+  async dataImage(host: HostContext, options: DataImageChange): Promise<Outcome<object>> {
+    return this.#run('dataImage', host, options, () => ({}));
   }
 
   async reboot(host: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>> {
