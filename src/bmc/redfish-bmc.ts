@@ -1,9 +1,8 @@
-import type { Clock } from '../core/clock.ts';
 import { deadlineErrors } from '../core/deadline.ts';
 import type { Logger } from '../core/log.ts';
 import { SystemBoot } from '../redfish/boot.ts';
 import type { Resource } from '../redfish/calls.ts';
-import { RedfishClient, type RedfishTarget, type RedfishTiming } from '../redfish/client.ts';
+import { RedfishClient, type RedfishDoors, type RedfishTarget, type RedfishTiming } from '../redfish/client.ts';
 import { redfishErrors } from '../redfish/errors.ts';
 import { textAt } from '../redfish/json.ts';
 import { type Personality, personalityOf } from '../redfish/quirks.ts';
@@ -22,7 +21,7 @@ export interface RedfishBmcOptions {
   path: string;
   /** Names to add, or with `-` before them to leave out. */
   quirks: readonly string[];
-  doors: { clock: Clock; log: Logger };
+  doors: RedfishDoors;
   timing?: Partial<RedfishTiming>;
   powerTiming?: PowerTiming;
 }
@@ -60,7 +59,7 @@ class RedfishBmc implements Bmc {
     this.#path = path;
     this.#changes = quirks;
     this.#log = log;
-    this.#client = new RedfishClient(target, { clock: doors.clock, log }, timing);
+    this.#client = new RedfishClient(target, { ...doors, log }, timing);
     this.services = {
       calls: this.#client,
       system: (signal: AbortSignal) => this.#system(signal),

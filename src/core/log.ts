@@ -28,6 +28,8 @@ const SECRET_KEYS = new Set([
   'kg',
   'privatekey',
   'stringdata',
+  'httpheaders',
+  'xauthtoken',
 ]);
 
 /** Values that look like our signed URLs or tokens on a kernel command line. */

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { sleep } from '../core/clock.ts';
 import { type IngotError, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import type { Trace } from '../core/trace.ts';
 import { utf8Bytes } from '../wire/hex.ts';
 import { Channel } from './channel.ts';
 import { getDeviceId } from './commands/app.ts';
@@ -43,6 +44,8 @@ export interface IpmiDoors {
   random: () => number;
   log: Logger;
   connect?: UdpConnect;
+  /** Hears of every command inside a session, secrets included. */
+  trace?: Trace;
 }
 
 export interface IpmiTiming extends SessionTiming {
@@ -329,7 +332,7 @@ export class IpmiClient {
   }
 
   async #begin(channel: Channel, opened: OpenedSession, signal: AbortSignal): Promise<Session> {
-    const session = new Session(channel, opened, this.#doors.clock, this.#timing, this.#quirks);
+    const session = new Session(channel, opened, this.#doors.clock, this.#timing, this.#quirks, this.#doors.trace);
     try {
       const privilege = await session.raisePrivilege(signal);
       const { host, port } = this.#target;

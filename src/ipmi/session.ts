@@ -1,5 +1,7 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import { IngotError } from '../core/errors.ts';
+import type { Trace } from '../core/trace.ts';
+import { toHex } from '../wire/hex.ts';
 import { ByteReader } from '../wire/reader.ts';
 import type { Channel } from './channel.ts';
 import { closeSession, setSessionPrivilege } from './commands/app.ts';
@@ -30,6 +32,7 @@ export type PayloadHandler = (bytes: Uint8Array) => void;
 
 /** An open session of the console side. One request at a time: the caller queues. */
 export class Session {
+  readonly #trace: Trace | undefined;
   readonly #channel: Channel;
   readonly #opened: OpenedSession;
   readonly #clock: Clock;
@@ -38,7 +41,15 @@ export class Session {
   readonly #ignoreChecksums: boolean;
   #rqSeq = 0;
 
-  constructor(channel: Channel, opened: OpenedSession, clock: Clock, timing: SessionTiming, quirks: WireQuirks = {}) {
+  constructor(
+    channel: Channel,
+    opened: OpenedSession,
+    clock: Clock,
+    timing: SessionTiming,
+    quirks: WireQuirks = {},
+    trace?: Trace,
+  ) {
+    this.#trace = trace;
     this.#channel = channel;
     this.#opened = opened;
     this.#clock = clock;
@@ -111,7 +122,9 @@ export class Session {
    */
   async request<T>(command: Command<T>, signal: AbortSignal): Promise<T> {
     for (let attempt = 1; ; attempt++) {
+      const start = this.#clock.monotonic();
       const data = await this.#once(command, signal);
+      this.#traced(command, data, start);
       const completion = data[0] ?? Completion.unspecified;
       if (completion === Completion.ok) return readAnswer(command, data);
       const busy = completion === Completion.nodeBusy || completion === Completion.timeout;
@@ -137,6 +150,12 @@ export class Session {
   #message(command: Command<unknown>): LanMessage {
     this.#rqSeq = (this.#rqSeq + 1) & 0x3f;
     return requestMessage(command.netFn, command.cmd, this.#rqSeq, command.data);
+  }
+
+  #traced<T>(command: Command<T>, answer: Uint8Array, start: number): void {
+    const { name, netFn, cmd, data } = command;
+    const ms = Math.round(this.#clock.monotonic() - start);
+    this.#trace?.({ protocol: this.protocol, command: name, netFn, cmd, sent: toHex(data), answer: toHex(answer), ms });
   }
 
   /** One request, answered or given up. Returns completion code and data. */

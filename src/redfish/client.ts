@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import { type IngotError } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import type { Trace } from '../core/trace.ts';
 import type { Pace } from '../core/pacer.ts';
 import { AUTH_TIMING, Auth, type AuthKind, type AuthTiming } from './auth.ts';
 import type { JsonObject, RedfishCalls, Resource, TaskHandle, TaskState, WriteOptions, Written } from './calls.ts';
@@ -25,6 +26,8 @@ export interface RedfishTarget extends Endpoint {
 export interface RedfishDoors {
   clock: Clock;
   log: Logger;
+  /** Hears of every exchange, secrets included. */
+  trace?: Trace;
 }
 
 export interface RedfishTiming extends TransportTiming, AuthTiming, RetryTiming {

@@ -1,6 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import { type Logger, REDACTED, redactText } from '../core/log.ts';
+import { errorText } from '../core/errors.ts';
 import { type Pace, Pacer } from '../core/pacer.ts';
+import type { Trace } from '../core/trace.ts';
 import type { JsonObject } from './calls.ts';
 import { type Refusal, redfishErrors } from './errors.ts';
 import { refusalIn } from './faults.ts';
@@ -33,6 +35,9 @@ export const REDFISH_PACE: Pace = { burst: 40, perSecond: 10, afterFailureMs: 50
 
 const MAX_REDIRECTS = 5;
 
+/** Of a body that is no JSON object. */
+const TRACED_BYTES = 2048;
+
 /** Redfish's use of HTTP (DSP0266 §6, §7): headers, redirects, JSON. Whoever asks judges the status. */
 export class Wire {
   readonly #transport: Transport;
@@ -42,15 +47,25 @@ export class Wire {
   readonly #log: Logger;
   /** What must not come back out of the BMC's texts into ours. */
   readonly #secret: string;
+  readonly #trace: Trace | undefined;
   /** Compressed answers carry weak ETags; HPE refuses to be asked for plain ones (406). */
   #identity = true;
 
-  constructor(parts: { transport: Transport; address: string; clock: Clock; log: Logger; pace: Pace; secret: string }) {
+  constructor(parts: {
+    transport: Transport;
+    address: string;
+    clock: Clock;
+    log: Logger;
+    pace: Pace;
+    secret: string;
+    trace?: Trace;
+  }) {
     this.#transport = parts.transport;
     this.#address = parts.address;
     this.#clock = parts.clock;
     this.#log = parts.log;
     this.#secret = parts.secret;
+    this.#trace = parts.trace;
     this.#pacer = new Pacer(parts.clock, parts.pace);
   }
 
@@ -122,9 +137,11 @@ export class Wire {
       );
       const ms = Math.round(this.#clock.monotonic() - start);
       this.#log.debug('redfish', { method, path, status: answer.status, ms, bytes: answer.bytes.length });
+      this.#trace?.({ protocol: 'redfish', method, path, sent: sentText(data), ...answerFacts(answer), ms });
       return answer;
     } catch (error) {
       this.#pacer.failed();
+      this.#trace?.({ protocol: 'redfish', method, path, sent: sentText(data), failed: errorText(error) });
       throw error;
     }
   }
@@ -153,6 +170,19 @@ export class Wire {
       throw redfishErrors.make('REDFISH_FOREIGN_LINK', text, hint);
     }
   }
+}
+
+/** What of an answer tells something: those headers that decide how we go on, and the body, or its beginning. */
+function answerFacts({ status, headers, bytes }: HttpAnswer): Record<string, unknown> {
+  const told = ['etag', 'location', 'retry-after', 'allow', 'content-type', 'www-authenticate'];
+  const kept = told.map((name) => [name, headers.get(name)]).filter(([, value]) => value !== undefined);
+  const body = objectIn(bytes) ?? new TextDecoder().decode(bytes.subarray(0, TRACED_BYTES));
+  return { status, headers: Object.fromEntries(kept) as Record<string, string>, body };
+}
+
+function sentText(data: HttpRequest['body']): unknown {
+  if (typeof data !== 'string') return data === undefined ? undefined : `<${data.bytes} bytes>`;
+  return objectIn(new TextEncoder().encode(data)) ?? data;
 }
 
 /** Undefined when the bytes are no JSON object. A byte order mark is dropped by the decoder. */

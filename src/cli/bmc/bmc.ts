@@ -6,6 +6,7 @@ import { mediaCommand } from './media.ts';
 import { PASSWORD_VARIABLE } from './password.ts';
 import { powerCommands } from './power.ts';
 import { raidCommand } from './raid.ts';
+import { traceCommand } from './trace.ts';
 
 /** `ingot bmc`: talks to one BMC directly, with or without a host object. */
 export function bmcCommand(): Command {
@@ -26,6 +27,8 @@ Examples:
     );
   for (const command of powerCommands()) bmc.addCommand(command);
   for (const command of lookCommands()) bmc.addCommand(command);
-  for (const command of [mediaCommand(), biosCommand(), firmwareCommand(), raidCommand()]) bmc.addCommand(command);
+  for (const command of [mediaCommand(), biosCommand(), firmwareCommand(), raidCommand(), traceCommand()]) {
+    bmc.addCommand(command);
+  }
   return bmc;
 }

@@ -1,3 +1,4 @@
+import { appendFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { bmcAnnotations } from '../../api/annotations.ts';
 import type { Bmc } from '../../bmc/bmc.ts';
@@ -8,17 +9,20 @@ import { systemClock } from '../../core/clock.ts';
 import { Deadline } from '../../core/deadline.ts';
 import { type Logger, silentLogger } from '../../core/log.ts';
 import { pinoLogger } from '../../core/log-pino.ts';
+import { type Trace, traceLine } from '../../core/trace.ts';
 import { fail } from '../fail.ts';
 import { DEFAULT_DATA_DIR } from '../up.ts';
 import { type Result, render } from './output.ts';
 import { PASSWORD_VARIABLE } from './password.ts';
-import { type TargetOptions, resolveTarget } from './target.ts';
+import { type BmcTarget, type TargetOptions, resolveTarget } from './target.ts';
 
 const DEFAULT_TIMEOUT_S = 150;
 
 export interface LeafOptions extends TargetOptions {
   timeout: number;
   json?: boolean;
+  /** File, or `-`. */
+  trace?: string;
   verbose?: boolean;
 }
 
@@ -44,6 +48,7 @@ export function leaf(name: string, description: string): Command {
     .addOption(new Option('--data <dir>', 'data folder of ingot up').default(DEFAULT_DATA_DIR))
     .option('--timeout <seconds>', 'longest time for the whole command', seconds, DEFAULT_TIMEOUT_S)
     .option('--json', 'print one JSON object')
+    .option('--trace <file>', 'write every exchange with the BMC to a file, secrets taken out (- is stderr)')
     .option('--verbose', 'log what happens on the wire to stderr');
 }
 
@@ -75,7 +80,12 @@ export async function withBmc<T>(
     credentials: target,
     disableCertificateVerification: target.disableCertificateVerification,
     ...(target.host === undefined ? {} : bmcAnnotations(target.host)),
-    doors: { clock: systemClock, random: Math.random, log },
+    doors: {
+      clock: systemClock,
+      random: Math.random,
+      log,
+      ...(options.trace === undefined ? {} : { trace: traceTo(options.trace, target) }),
+    },
   });
   const interrupted = new AbortController();
   const stop = () => interrupted.abort(new Error('interrupted'));
@@ -87,6 +97,15 @@ export async function withBmc<T>(
     process.off('SIGINT', stop);
     await bmc.close();
   }
+}
+
+/** Appends as it happens: a command that hangs has told how far it got. */
+function traceTo(file: string, target: BmcTarget): Trace {
+  return (exchange) => {
+    const line = `${traceLine(exchange, systemClock.now(), [target.password])}\n`;
+    if (file === '-') process.stderr.write(line);
+    else appendFileSync(file, line, { mode: 0o600 });
+  };
 }
 
 /** What each capability is called when it is missing. */
