@@ -93,18 +93,18 @@ function type(
   say: (text: string) => void,
 ): void {
   let state: KeysState = { escaped: false };
-  const act = async (typed: Uint8Array) => {
+  const act = (typed: Uint8Array) => {
     const read = readKeys(state, typed);
     ({ state } = read);
+    // Nothing waits for the BMC here: what is typed keeps its order, and a detach is at once.
     for (const action of read.actions) {
       if (action.kind === 'detach') stop.abort();
       else if (action.kind === 'help') say(KEYS_HELP);
-      else if (action.kind === 'break') await console.sendBreak();
-      else await console.write(action.bytes);
+      else if (action.kind === 'break') void console.sendBreak();
+      else void console.write(action.bytes);
     }
   };
-  // The next keys are read at once: a detach must not wait for a BMC that does not take what was typed before.
-  stdin.on('data', (typed: Buffer) => void act(typed));
+  stdin.on('data', act);
   stdin.on('end', () => stop.abort());
 }
 

@@ -11,6 +11,8 @@ import { silentLogger } from '../../src/core/log.ts';
 import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
 import type { Chassis } from '../../src/ipmi/chassis.ts';
 import type { SerialPort } from '../../src/ipmi/sol/serial.ts';
+import { ConsoleRecorder } from '../../src/provisioner/console-recorder.ts';
+import { ConsoleLogs, DEFAULT_CONSOLE_BYTES } from '../../src/server/console-logs.ts';
 import { plainConsole, readConsole } from '../../src/sim/console-log.ts';
 import { machineChassis } from '../../src/sim/machine-chassis.ts';
 import { MachineSerial } from '../../src/sim/machine-serial.ts';
@@ -119,7 +121,7 @@ test('a second ipmitool is refused; ours takes the console from it', async () =>
   }
 });
 
-test('a virtual machine’s firmware speaks over SOL and into its log file, through a restart of the machine', async () => {
+test('a virtual machine’s firmware speaks over SOL and into its log file, through a restart of the machine; a boot of it is recorded', async () => {
   const dir = await mkdtemp(path.join(tmpdir(), 'ingot-sol-'));
   const machine = await Machine.open(
     {
@@ -160,6 +162,28 @@ test('a virtual machine’s firmware speaks over SOL and into its log file, thro
     await stream.sendBreak();
     await stream[Symbol.asyncDispose]();
     await reading;
+    const logs = new ConsoleLogs(path.join(dir, 'consoles'));
+    const recorder = new ConsoleRecorder({
+      store: logs,
+      clock: systemClock,
+      log: silentLogger,
+      characters: DEFAULT_CONSOLE_BYTES,
+      longestMs: 60_000,
+      signal,
+    });
+    const key = { namespace: 'lab', name: 'sol' };
+    await bmc.setPower('off', signal);
+    await recorder.start(key, bmc);
+    await bmc.setPower('on', signal);
+    let recorded = '';
+    await until(
+      () => {
+        void logs.read(key).then((t) => (recorded = t));
+        return recorded.includes('iPXE initialising');
+      },
+      () => recorded,
+    );
+    await recorder.close();
     const { text } = await readConsole(consolePath(machine.spec));
     assert.ok(text.split('SeaBIOS (').length > 2, text);
   } finally {
