@@ -1,4 +1,6 @@
 import { IngotError } from '../core/errors.ts';
+import { completionOf } from '../ipmi/errors.ts';
+import { Completion } from '../ipmi/numbers.ts';
 import { bmcErrors } from './errors.ts';
 
 export type BmcCode = keyof typeof bmcErrors.specs;
@@ -67,7 +69,7 @@ const KEEP_HINT: ReadonlySet<string> = new Set([
  */
 export function asBmcError(error: unknown, address: string, notApplied?: BmcCode): unknown {
   if (!(error instanceof IngotError)) return error;
-  const code = error.code === 'REDFISH_NOT_APPLIED' ? (notApplied ?? MEANING[error.code]) : MEANING[error.code];
+  const code = meaningOf(error, notApplied);
   if (code === undefined) return error;
   // Those of Redfish begin with the address already.
   const text = error.message.startsWith(`${address}: `) ? error.message : `${address}: ${error.message}`;
@@ -76,4 +78,11 @@ export function asBmcError(error: unknown, address: string, notApplied?: BmcCode
     seen: { ...error.seen, protocolError: error.code },
     ...(KEEP_HINT.has(error.code) ? { hint: error.hint } : {}),
   });
+}
+
+function meaningOf(error: IngotError, notApplied: BmcCode | undefined): BmcCode | undefined {
+  if (error.code === 'REDFISH_NOT_APPLIED' && notApplied !== undefined) return notApplied;
+  // A BMC that does not know the command lacks what it is for: virtualbmc has no sensors, no log and no console.
+  if (completionOf(error) === Completion.invalidCommand) return 'BMC_UNSUPPORTED';
+  return MEANING[error.code];
 }

@@ -11,7 +11,7 @@ import { encodeSdr } from '../../src/ipmi/sdr/record.ts';
 import { type BmcModel, plausibleModel } from '../../src/ipmi/server-model.ts';
 import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
 import { FakeChassis } from '../support/fake-chassis.ts';
-import { type SimPeer, ipmitool, startIpmiSim } from '../support/ipmi-peers.ts';
+import { type SimPeer, ipmitool, startIpmiSim, startPyghmi } from '../support/ipmi-peers.ts';
 
 const users = [
   { name: 'admin', password: 'secret', privilege: 'administrator' },
@@ -194,4 +194,25 @@ suite('our client reads ipmi_sim', () => {
     const network = await bmc.management?.network(within(60_000));
     assert.ok(network !== undefined);
   });
+});
+
+test('pyghmi’s server, which virtualbmc is built on, has none of it: told as such, each by its name', async () => {
+  const peer = await startPyghmi();
+  const bmc = openBmc({
+    address: `ipmi://127.0.0.1:${peer.port}`,
+    credentials: { username: 'admin', password: 'secret' },
+    disableCertificateVerification: false,
+    doors: { clock: systemClock, random: Math.random, log: silentLogger },
+    preferredSuite: 3,
+  });
+  try {
+    const signal = within(60_000);
+    await assert.rejects(async () => bmc.sensing?.sensors(signal), { code: 'BMC_UNSUPPORTED', message: /SDR/ });
+    await assert.rejects(async () => bmc.eventLog?.entries(1, signal), { code: 'BMC_UNSUPPORTED', message: /SEL/ });
+    await assert.rejects(async () => bmc.frus?.fru(signal), { code: 'BMC_UNSUPPORTED', message: /FRU/ });
+    await assert.rejects(async () => bmc.console?.open(signal), /gives no console/);
+  } finally {
+    await bmc.close();
+    await peer.close();
+  }
 });
