@@ -10,6 +10,9 @@ import { type LogLine, memoryLogger, silentLogger } from '../../src/core/log.ts'
 import { ConsoleRecorder } from '../../src/provisioner/console-recorder.ts';
 import { consoleText } from '../../src/provisioner/console-text.ts';
 import { ConsoleLogs } from '../../src/server/console-logs.ts';
+import { RECORD_CONSOLE_ANNOTATION } from '../../src/api/annotations.ts';
+import { BARE_METAL_HOST } from '../../src/api/resources.ts';
+import { Engine, World } from '../support/engine.ts';
 import { FakeSerial } from '../support/fake-serial.ts';
 import { runClock } from '../support/run-clock.ts';
 import { BMC_PORT, virtualBmc } from '../support/virtual-bmc.ts';
@@ -111,3 +114,34 @@ test('a BMC without a console costs a line in the log, not the boot', async () =
   await recorder.start(KEY, {} as Bmc);
   assert.match(lines[0]?.message ?? '', /not recorded/);
 });
+
+for (const [how, all, annotated, recorded] of [
+  ['by the engine', true, false, true],
+  ['by annotation', false, true, true],
+  ['not at all', false, false, false],
+] as const) {
+  test(`boots into the ramdisk are recorded ${how}: from before power on until the agent is there`, async () => {
+    const world = new World();
+    const seen: string[] = [];
+    world.recordAll = all;
+    world.recorder = {
+      start: async () => void seen.push(`start, power ${await world.machine.powerState()}`),
+      finish: () => void seen.push('finish'),
+    };
+    const engine = await Engine.start(world);
+    try {
+      const host = await world.addHost();
+      if (annotated) {
+        const metadata = { ...host.metadata, annotations: { [RECORD_CONSOLE_ANNOTATION]: 'true' } };
+        await world.store.patch(BARE_METAL_HOST, KEY, { metadata });
+      }
+      await engine.until((p, c) => p.inspect(c, { restart: false, force: false }));
+      assert.equal(seen.includes('start, power off'), recorded, seen.join());
+      assert.ok(seen.includes('finish'));
+      assert.ok(seen.indexOf('start, power off') < seen.indexOf('finish'));
+    } finally {
+      await engine.kill();
+      await world.end();
+    }
+  });
+}

@@ -21,7 +21,13 @@ import { readPreprovisioningNetwork } from '../../src/host/preprovisioning.ts';
 import type { ImageManifest } from '../../src/image/manifest-types.ts';
 import { Astray } from '../../src/provisioner/astray.ts';
 import { AgentSessions } from '../../src/provisioner/agent-sessions.ts';
-import { DEFAULT_LIMITS, type ImageSource, type Limits, type PreparedImage } from '../../src/provisioner/doors.ts';
+import {
+  DEFAULT_LIMITS,
+  type ImageSource,
+  type Limits,
+  type PreparedImage,
+  type ProvisionerDoors,
+} from '../../src/provisioner/doors.ts';
 import { NativeProvisioner } from '../../src/provisioner/native.ts';
 import type { HostContext, Outcome, Provisioner } from '../../src/provisioner/provisioner.ts';
 import { TaskBoard } from '../../src/provisioner/task-board.ts';
@@ -88,6 +94,9 @@ export class World {
   limits: Limits = { ...FAST };
   /** Instead of the simulated machine. */
   bmc: Bmc | undefined;
+  /** Records consoles, of all hosts or of those whose annotation asks. */
+  recorder: ProvisionerDoors['recorder'];
+  recordAll = false;
   /** For the ramdisk's kernel, after those it needs. */
   kernelArguments = '';
   /** Where the ramdisk and its ISO are. */
@@ -217,6 +226,8 @@ export class Engine {
       uuid: randomUUID,
       wake,
       limits: world.limits,
+      recorder: world.recorder,
+      recordAll: world.recordAll,
       listeningSince: clock.now(),
       httpBase: () => `http://127.0.0.1:${world.ports.http}`,
       signal: stop.signal,
