@@ -14,8 +14,7 @@ interface Options {
   json?: boolean;
 }
 
-const RECORD_HINT =
-  ': consoles are recorded with `ingot up --record-console` or the annotation ingot.dev/record-console';
+const RECORD_HINT = 'that is done with `ingot up --record-console` or the annotation ingot.dev/record-console';
 
 function read(key: ObjectKey, options: Options): Promise<string> {
   if (options.console !== true) return new AgentLogs(join(options.data, 'logs')).read(key);
@@ -40,10 +39,11 @@ export function logsCommand(): Command {
         return;
       }
       if (log === '') {
-        const what = options.console === true ? 'no console of' : 'no agent log of';
-        process.stderr.write(
-          `${what} ${keyText(key)} in ${options.data}${options.console === true ? RECORD_HINT : ''}\n`,
-        );
+        const nothing =
+          options.console === true
+            ? `no console of ${keyText(key)} was recorded in ${options.data}: ${RECORD_HINT}`
+            : `no agent of ${keyText(key)} has logged anything in ${options.data}`;
+        process.stderr.write(`${nothing}\n`);
         process.exitCode = EXIT.failed;
       }
       process.stdout.write(log);

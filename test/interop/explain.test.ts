@@ -1,5 +1,7 @@
 /** `ingot explain` of hosts that are stuck where hosts get stuck, asked the way a person does. */
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { exec } from '../../src/core/exec.ts';
 import { ImageServer, sha256 } from '../support/fault-images.ts';
@@ -40,6 +42,14 @@ suite('explain and logs', { timeout: 120_000, concurrency: true }, () => {
     assert.match(text, /Waiting for the ramdisk’s agent to register, since \d+ s; for another 15 min at most\./);
     assert.match(text, /the machine is switched off and booted again, a limited number of times/);
     assert.match(text, new RegExp(`Check: powered on \\d+ s ago, no DHCP request from ${host.mac} seen`));
+    assert.doesNotMatch(text, /console:/);
+    await mkdir(path.join(bed.dir, 'consoles/lab'), { recursive: true });
+    await writeFile(
+      path.join(bed.dir, 'consoles/lab/deaf.console'),
+      'PXE-E61: Media test failure\n\nNo bootable device.\n',
+    );
+    const recorded = /last lines of its console:\n {2}PXE-E61: Media test failure\n {2}No bootable device\./;
+    assert.match(await bed.explain('lab/deaf', '--data', bed.dir), recorded);
   });
 
   test('an agent that waits for an image which downloads slowly', async () => {
@@ -62,6 +72,8 @@ suite('explain and logs', { timeout: 120_000, concurrency: true }, () => {
       assert.match(stderr, /^CLI_NOT_FOUND: BareMetalHost lab\/nobody does not exist/);
       const logs = await exec(program, ['logs', ...args, '--data', bed.dir], { ok: [0, 1] });
       assert.match(logs.stderr, /no agent of lab\/nobody has logged anything/);
+      const consoles = await exec(program, ['logs', '--console', ...args, '--data', bed.dir], { ok: [0, 1] });
+      assert.match(consoles.stderr, /no console of lab\/nobody was recorded/);
     }
   });
 });
