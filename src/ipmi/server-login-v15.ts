@@ -124,7 +124,7 @@ export class ServerLoginV15 {
       framing,
       post: (payload) => this.#rules.post(active, payload),
       tail: Promise.resolve(),
-      last: undefined,
+      recent: [],
     };
     if (!this.#table.put(active, now)) return reply(NO_SLOT);
     const authNumber = V15_AUTH_NUMBER[later];

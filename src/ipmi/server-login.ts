@@ -222,7 +222,7 @@ export class ServerLogin {
       post: (payload) => this.#rules.post(active, payload),
       rakp4,
       tail: Promise.resolve(),
-      last: undefined,
+      recent: [],
     };
     this.#table.put(active, now);
   }

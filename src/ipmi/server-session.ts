@@ -67,11 +67,11 @@ export interface ActiveState extends SessionBase {
   rakp4?: Uint8Array;
   /** Requests run one after another. */
   tail: Promise<void>;
-  /** The request in work or answered last: a re-sent copy is not run again. */
-  last: LastRequest | undefined;
+  /** Requests in work or answered of late: a copy that was re-sent, or came late, is not run again. */
+  recent: RecentRequest[];
 }
 
-export interface LastRequest {
+export interface RecentRequest {
   message: LanMessage;
   at: number;
   /** Undefined while it is being worked on. */

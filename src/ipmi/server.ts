@@ -66,6 +66,8 @@ export interface IpmiServer {
 
 /** A re-sent request older than this is a new one that happens to have the same number (§13.8: 5 s). */
 const DUPLICATE_MS = 5000;
+/** Fewer than the 64 numbers of requests: a number that comes round again belongs to a new request. */
+const MAX_RECENT = 16;
 const EXPIRE_EVERY_MS = 10_000;
 /** How long an answer is held that others shall overtake: longer than a client's next request takes on loopback. */
 const OVERTAKEN_MS = 40;
@@ -281,14 +283,15 @@ class Server implements IpmiServer {
     }
     const request = decodeLanMessage(payload.bytes);
     if ((request.netFn & 1) === 1) return;
-    const { last } = session;
-    if (last !== undefined && now - last.at < DUPLICATE_MS && sameRequest(last.message, request)) {
+    session.recent = session.recent.filter((r) => now - r.at < DUPLICATE_MS).slice(-MAX_RECENT);
+    const known = session.recent.find((r) => sameRequest(r.message, request));
+    if (known !== undefined) {
       // Being worked on: the answer will come. Answered: the answer was lost, send it again, run nothing.
-      if (last.response !== undefined) this.#respond(session, last.response);
+      if (known.response !== undefined) this.#respond(session, known.response);
       return;
     }
-    const entry: ActiveState['last'] = { message: request, at: now, response: undefined };
-    session.last = entry;
+    const entry: ActiveState['recent'][number] = { message: request, at: now, response: undefined };
+    session.recent.push(entry);
     session.tail = session.tail.then(async () => {
       const { message, closes } = await this.#run(request, session);
       entry.response = message;

@@ -14,15 +14,31 @@ import {
 } from '../../src/ipmi/commands/app.ts';
 import { decodeBootFlags, getBootOption } from '../../src/ipmi/commands/boot-options.ts';
 import { getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import {
+  activateSession,
+  decodeActivateRequest,
+  decodeChallengeRequest,
+  encodeActivated,
+  encodeChallenge,
+  getSessionChallenge,
+} from '../../src/ipmi/commands/session-v15.ts';
 import { decryptPayload, sessionKeys } from '../../src/ipmi/crypto.ts';
 import * as handshake from '../../src/ipmi/handshake.ts';
-import { decodeLanMessage } from '../../src/ipmi/lan-message.ts';
+import {
+  type LanMessage,
+  decodeLanMessage,
+  encodeLanMessage,
+  requestMessage,
+  responseMessage,
+} from '../../src/ipmi/lan-message.ts';
+import { V15_AUTH_NUMBER, encodeV15Session } from '../../src/ipmi/packet-v15.ts';
 import { decodeDatagram, openV20 } from '../../src/ipmi/packet.ts';
 import { ServerCommands } from '../../src/ipmi/server-commands.ts';
 import { plausibleModel } from '../../src/ipmi/server-model.ts';
 import { startIpmiServer } from '../../src/ipmi/server.ts';
 import { decodeSuiteIds, suiteById } from '../../src/ipmi/suites.ts';
 import type { UdpHandlers } from '../../src/ipmi/udp.ts';
+import { utf8Bytes } from '../../src/wire/hex.ts';
 import { ByteReader } from '../../src/wire/reader.ts';
 import { FakeChassis } from '../support/fake-chassis.ts';
 import { ipmiCaptures } from '../support/ipmi-capture.ts';
@@ -32,12 +48,46 @@ import { runClock } from '../support/run-clock.ts';
 const DECODER_RUNS = 1_000_000;
 const SERVER_RUNS = 150_000;
 const CLIENT_RUNS = 60_000;
+const V15_POLICIES = ['if-only', 'always', 'never'] as const;
 const COMMAND_RUNS = 60_000;
 
 const suite = suiteById(17);
 assert.ok(suite);
 const KEYS = sessionKeys(suite, new Uint8Array(32).fill(3), new Uint8Array(0));
-const packets = ipmiCaptures().flatMap((c) => c.packets);
+/** IPMI 1.5, of which there are no captures: requests and answers of a login and of a session, for each type. */
+const old = (['none', 'md2', 'md5', 'password'] as const).flatMap((auth) => {
+  const sixteen = new Uint8Array(16).fill(9);
+  const password = utf8Bytes('secret');
+  const challenge = getSessionChallenge(auth, utf8Bytes('admin'));
+  const activate = activateSession({
+    authNumber: V15_AUTH_NUMBER[auth],
+    privilege: 4,
+    challenge: sixteen,
+    firstFromBmc: 1,
+  });
+  const answers = [
+    encodeChallenge({ temporaryId: 7, challenge: sixteen }),
+    encodeActivated({ authNumber: V15_AUTH_NUMBER[auth], sessionId: 8, firstToBmc: 2, privilege: 4 }),
+  ];
+  const requests = [challenge, activate, getChassisStatus()].map(({ netFn, cmd, data }, i) =>
+    requestMessage(netFn, cmd, i + 1, data),
+  );
+  const packet = (message: LanMessage, i: number) =>
+    encodeV15Session(
+      { auth: i === 0 ? 'none' : auth, sequence: i, sessionId: i * 7, payload: encodeLanMessage(message) },
+      password,
+    );
+  return [
+    ...requests.map((m, i) => ({ from: 'console' as const, bytes: packet(m, i) })),
+    ...answers.flatMap((data, i) => {
+      const request = requests[i];
+      return request === undefined
+        ? []
+        : [{ from: 'bmc' as const, bytes: packet(responseMessage(request, 0, data), i) }];
+    }),
+  ];
+});
+const packets = [...ipmiCaptures().flatMap((c) => c.packets), ...old];
 const all = packets.map((p) => p.bytes);
 
 /** Runs `work`; our own errors are the right answer to garbage, anything else is a defect. */
@@ -59,6 +109,8 @@ const PAYLOAD_DECODERS: readonly ((b: Uint8Array) => unknown)[] = [
   handshake.decodeRakp2,
   handshake.decodeRakp3,
   handshake.decodeRakp4,
+  decodeChallengeRequest,
+  decodeActivateRequest,
   decodeSuiteIds,
   decodeBootFlags,
   (b) => decryptPayload(KEYS, b),
@@ -112,6 +164,7 @@ test(`${SERVER_RUNS} mutated console packets to a server: it lives, its sessions
     guid: new Uint8Array(16),
     chassis,
     deviceId: { deviceId: 1, manufacturerId: 2, productId: 3 },
+    v15: { types: ['none', 'md2', 'md5', 'password'], perMessageAuth: true, only: false },
     clock,
     random: seededRandom(1),
     log: silentLogger,
@@ -142,7 +195,7 @@ test(`${CLIENT_RUNS} mutated BMC packets to a client that logs in: it gives up i
     packets.filter((p) => p.from === 'bmc').map((p) => p.bytes),
     20263,
   );
-  const count = { fed: 0 };
+  const count = { fed: 0, logins: 0 };
   let open = 0;
   const connect = async (_: unknown, handlers: UdpHandlers) => {
     open++;
@@ -155,7 +208,9 @@ test(`${CLIENT_RUNS} mutated BMC packets to a client that logs in: it gives up i
     };
   };
   while (count.fed < CLIENT_RUNS) {
-    const target = { host: '192.0.2.1', port: 623, username: 'admin', password: 'secret' };
+    const v15 = V15_POLICIES[count.logins++ % V15_POLICIES.length] ?? 'never';
+    const quirks = { zeroSessionIds: true, anySequence: true, unsignedReplies: true, ignoreChecksums: true };
+    const target = { host: '192.0.2.1', port: 623, username: 'admin', password: 'secret', v15, quirks };
     const client = new IpmiClient(target, { clock, random: seededRandom(2), log: silentLogger, connect });
     const running = client.run(getDeviceId(), new AbortController().signal).catch((e: unknown) => e);
     const { value: outcome } = await runClock(clock, running);

@@ -9,6 +9,9 @@ import { IngotError } from '../../src/core/errors.ts';
 import { exec } from '../../src/core/exec.ts';
 import { type LogLine, memoryLogger, silentLogger } from '../../src/core/log.ts';
 import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
+import { IpmiClient, type IpmiTarget } from '../../src/ipmi/client.ts';
+import { getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import type { V15Service } from '../../src/ipmi/server-login-v15.ts';
 import type { ServerFaults } from '../../src/ipmi/server-faults.ts';
 import { FakeChassis } from '../support/fake-chassis.ts';
 import { type Peer, type SimPeer, ipmitool, startIpmiSim, startPyghmi } from '../support/ipmi-peers.ts';
@@ -21,6 +24,7 @@ const startOurs = (
   faults: ServerFaults = {},
   suites?: readonly number[],
   kg?: Uint8Array,
+  v15?: V15Service,
 ): Promise<IpmiServer> =>
   startIpmiServer({
     address: '127.0.0.1',
@@ -35,6 +39,7 @@ const startOurs = (
     faults,
     ...(suites === undefined ? {} : { suites }),
     ...(kg === undefined ? {} : { kg }),
+    ...(v15 === undefined ? {} : { v15 }),
     ...doors,
   });
 
@@ -143,19 +148,59 @@ suite('ipmitool and FreeIPMI against our server', () => {
   });
 });
 
-test('ipmitool with every suite our codec has', async () => {
-  const suites = [1, 2, 3, 6, 7, 8, 15, 16, 17];
-  const server = await startOurs(new FakeChassis(), {}, suites);
-  try {
-    for (const cipher of suites) {
+const ALL_SUITES = [1, 2, 3, 6, 7, 8, 11, 12, 15, 16, 17];
+const V15_AUTHS = ['none', 'md2', 'md5', 'password'] as const;
+
+suite('other people’s clients with every suite and with IPMI 1.5 against our server', () => {
+  let server: IpmiServer;
+  before(async () => {
+    const v15 = { types: V15_AUTHS, perMessageAuth: true, only: false };
+    server = await startOurs(new FakeChassis(), {}, ALL_SUITES, undefined, v15);
+  });
+  after(() => server.close());
+
+  const freeipmi = async (...args: string[]) => {
+    const login = ['-h', `127.0.0.1:${server.port}`, '-u', 'admin', '-p', 'secret'];
+    const { stdout } = await exec('ipmi-power', [...login, ...args, '--stat'], { signal: within(30_000) });
+    return stdout;
+  };
+
+  test('ipmi 1: ipmitool, all suites but 11 and 12, which it cannot compute', async () => {
+    for (const cipher of ALL_SUITES.filter((s) => s !== 11 && s !== 12)) {
       const result = await ipmitool(server.port, 'power status', { suite: cipher });
       assert.match(result.text, /Power is off/, `suite ${cipher}`);
     }
     const zero = await ipmitool(server.port, 'power status', { suite: 0 });
     assert.equal(zero.code, 1, 'suite 0, which needs no password, is refused');
-  } finally {
-    await server.close();
-  }
+  });
+
+  test('ipmi 1: FreeIPMI, all suites', async () => {
+    for (const cipher of ALL_SUITES) {
+      assert.match(await freeipmi('-D', 'LAN_2_0', '-I', String(cipher)), /: off/, `suite ${cipher}`);
+    }
+  });
+
+  test('ipmi 1: IPMI 1.5 with ipmitool (MD5, password, none) and FreeIPMI (MD5, MD2, none)', async () => {
+    // Debian's ipmitool is built without MD2; FreeIPMI does not believe any answer that is signed by the password.
+    for (const auth of ['MD5', 'PASSWORD', 'NONE'] as const) {
+      const result = await ipmitool(server.port, 'power status', { interface: 'lan', auth });
+      assert.match(result.text, /Power is off/, auth);
+    }
+    for (const auth of ['MD5', 'MD2', 'NONE']) assert.match(await freeipmi('-D', 'LAN', '-a', auth), /: off/, auth);
+    const wrong = await ipmitool(server.port, 'power status', { interface: 'lan', auth: 'MD5', password: 'wrong' });
+    assert.equal(wrong.code, 1);
+  });
+
+  test('pyghmi’s client, which python programs and virtualbmc’s users have', async () => {
+    const script = path.join(import.meta.dirname, '../support/pyghmi-client.py');
+    const { stdout } = await exec('/usr/bin/python3', [script, String(server.port)], { signal: within(60_000) });
+    assert.match(stdout, /^off on off network\n$/);
+  });
+
+  test('no session is left behind', async () => {
+    // pyghmi ends its session when its process does.
+    assert.ok(server.sessions <= 1, `${server.sessions} sessions`);
+  });
 });
 
 test('two-key logins: ipmitool with the key of the BMC, without it and with another one', async () => {
@@ -164,6 +209,8 @@ test('two-key logins: ipmitool with the key of the BMC, without it and with anot
   try {
     for (const cipher of [3, 17]) {
       assert.equal((await ipmitool(server.port, 'power status', { suite: cipher, kg })).code, 0);
+      const kgHex = Buffer.from(kg).toString('hex');
+      assert.equal((await ipmitool(server.port, 'power status', { suite: cipher, kgHex })).code, 0);
       assert.equal((await ipmitool(server.port, 'power status', { suite: cipher })).code, 1);
       assert.equal((await ipmitool(server.port, 'power status', { suite: cipher, kg: 'another-key' })).code, 1);
     }
@@ -209,6 +256,30 @@ suite('our client against OpenIPMI’s ipmi_sim', () => {
     } finally {
       await bmc.close();
     }
+  });
+
+  const login = async (target: Partial<IpmiTarget>) => {
+    const whole = { host: '127.0.0.1', port: peer.port, username: 'admin', password: 'secret', ...target };
+    const client = new IpmiClient(whole, doors);
+    try {
+      await client.run(getChassisStatus(), within(30_000));
+      return client.protocol;
+    } finally {
+      await client.close();
+    }
+  };
+
+  test('ipmi 1: suites 1, 2, 3, and 0 where it is allowed', async () => {
+    for (const cipher of [1, 2, 3]) {
+      assert.equal(await login({ suites: [cipher] }), `IPMI 2.0, cipher suite ${cipher}`);
+    }
+    const quirks = { noAuthentication: true };
+    assert.equal(await login({ suites: [0], quirks, password: 'any' }), 'IPMI 2.0, cipher suite 0');
+  });
+
+  test('ipmi 1: IPMI 1.5, the best type that it offers', async () => {
+    assert.equal(await login({ v15: 'always' }), 'IPMI 1.5, authentication md5');
+    await assert.rejects(login({ v15: 'always', username: 'nobody' }), { code: 'IPMI_AUTH_FAILED' });
   });
 
   test('a persistent disk boot, of which ipmi_sim keeps and reads back the device alone', async () => {
