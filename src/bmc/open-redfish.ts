@@ -1,17 +1,20 @@
+import { REDFISH_QUIRKS } from '../redfish/quirks.ts';
 import { parseCa, parseFingerprint } from '../redfish/trust.ts';
 import type { BmcAddress } from './address.ts';
 import type { Bmc } from './bmc.ts';
 import type { OpenBmcOptions } from './open.ts';
 import { asBmcError } from './protocol-errors.ts';
+import { checkQuirkNames } from './quirks.ts';
 import { redfishBmc } from './redfish-bmc.ts';
 
 /**
  * A BMC of the Redfish family of schemes.
- * @throws BMC_TLS_SETTINGS
+ * @throws BMC_TLS_SETTINGS, BMC_QUIRK_UNKNOWN
  */
 export function openRedfish(address: BmcAddress, options: OpenBmcOptions): Bmc {
   const { credentials, doors, disableCertificateVerification, fingerprint, quirks, redfishTiming, powerTiming } =
     options;
+  checkQuirkNames(quirks ?? [], Object.keys(REDFISH_QUIRKS), 'Redfish');
   try {
     const ca = [
       ...(doors.ca === undefined ? [] : parseCa(doors.ca, 'the CA bundle of all BMCs')),

@@ -40,21 +40,28 @@ export interface NamedQuirks {
 }
 
 /**
+ * @param names with or without `-` before them
+ * @throws BMC_QUIRK_UNKNOWN with the list of those that are known
+ */
+export function checkQuirkNames(names: readonly string[], known: readonly string[], driver: string): void {
+  const unknown = names.find((name) => !known.includes(name.replace(/^-/, '')));
+  if (unknown === undefined) return;
+  const text = `no ${driver} quirk "${unknown}"; known are ${known.join(', ')}`;
+  throw bmcErrors.make('BMC_QUIRK_UNKNOWN', `annotation ingot.dev/bmc-quirks: ${text}`);
+}
+
+/**
  * @param names as they stand in the annotation `ingot.dev/bmc-quirks`
  * @throws BMC_QUIRK_UNKNOWN with the list of those that are known
  */
 export function namedQuirks(names: readonly string[]): NamedQuirks {
-  const rowOf = (name: string) => {
-    const row = IPMI_QUIRKS.find((r) => r.name === name);
-    if (row !== undefined) return row;
-    const known = IPMI_QUIRKS.map((r) => r.name).join(', ');
-    throw bmcErrors.make(
-      'BMC_QUIRK_UNKNOWN',
-      `annotation ingot.dev/bmc-quirks: no IPMI quirk "${name}"; known are ${known}`,
-    );
-  };
-  const rows = names.filter((n) => !n.startsWith('-')).map((n) => rowOf(n));
-  const without = names.filter((n) => n.startsWith('-')).map((n) => rowOf(n.slice(1)));
+  checkQuirkNames(
+    names,
+    IPMI_QUIRKS.map((r) => r.name),
+    'IPMI',
+  );
+  const rows = IPMI_QUIRKS.filter((r) => names.includes(r.name));
+  const without = IPMI_QUIRKS.filter((r) => names.includes(`-${r.name}`));
   const wire: WireQuirks = Object.assign({}, ...rows.map((r) => r.wire));
   return { rows, without, wire, pace: rows.find((r) => r.pace !== undefined)?.pace ?? DEFAULT_PACE };
 }

@@ -174,5 +174,7 @@ test('quirks of the annotation: on the wire, in commands, in the pace; unknown o
   assert.deepEqual(virtual.chassis.flags, { valid: true, persistent: true, efi: true, device: 'bios-setup' });
   await runClock(virtual.clock, bmc.close());
   assert.throws(() => open(virtual, { quirks: ['intelpuls'] }), { code: 'BMC_QUIRK_UNKNOWN' });
+  const redfish = { address: 'redfish://192.0.2.1', quirks: ['-boot-full', 'intelplus'] };
+  assert.throws(() => open(virtual, redfish), { code: 'BMC_QUIRK_UNKNOWN', message: /no Redfish quirk "intelplus"/ });
   await virtual.server.close();
 });
