@@ -57,15 +57,20 @@ function readSensor(body: JsonObject): Sensor[] {
     {
       name,
       kind: Object.hasOwn(KINDS, type) ? (KINDS[type] ?? 'other') : 'other',
-      unit: textAt(body, 'ReadingUnits') ?? '',
+      unit: unitOf(textAt(body, 'ReadingUnits') ?? ''),
       ...defined({ reading: numberAt(body, 'Reading'), health: healthAt(body) }),
     },
   ];
 }
 
+/** UCUM's names (DSP0266 §9.4) as people write them, the same as by IPMI. */
+function unitOf(ucum: string): string {
+  return ({ Cel: '°C', '{rev}/min': 'RPM' } as Record<string, string>)[ucum] ?? ucum;
+}
+
 function readThermal(body: JsonObject | undefined): Sensor[] {
   return [
-    ...read(body, 'Temperatures', 'temperature', 'Cel', ['ReadingCelsius']),
+    ...read(body, 'Temperatures', 'temperature', '°C', ['ReadingCelsius']),
     ...read(body, 'Fans', 'fan', 'RPM', ['Reading', 'ReadingRPM']),
   ];
 }

@@ -326,7 +326,7 @@ test('sensors: the collection where there is one, thermal and power elsewhere, e
   });
   old.calls.resources.set('/power', { PowerControl: [{ Name: 'System', PowerConsumedWatts: '180' }] });
   assert.deepEqual(await new Sensors(old.doors).sensors(signal), [
-    { name: 'CPU', kind: 'temperature', unit: 'Cel', reading: 41 },
+    { name: 'CPU', kind: 'temperature', unit: '°C', reading: 41 },
     { name: 'F1', kind: 'fan', unit: '%', reading: 40 },
     { name: 'System', kind: 'power', unit: 'W', reading: 180 },
   ]);
@@ -335,7 +335,7 @@ test('sensors: the collection where there is one, thermal and power elsewhere, e
     a: { Name: 'Inlet', ReadingType: 'Temperature', Reading: 22.5, ReadingUnits: 'Cel' },
   });
   assert.deepEqual(await new Sensors(modern.doors).sensors(signal), [
-    { name: 'Inlet', kind: 'temperature', unit: 'Cel', reading: 22.5 },
+    { name: 'Inlet', kind: 'temperature', unit: '°C', reading: 22.5 },
   ]);
 });
 

@@ -54,12 +54,20 @@ export function raidCommand(): Command {
 function rows(controller: StorageController): Row[] {
   const gibOf = (bytes: number | undefined) => (bytes === undefined ? undefined : Math.round(bytes / 2 ** 30));
   return [
-    { what: 'controller', name: controller.name, detail: controller.raidTypes.join(' '), id: controller.id },
+    {
+      what: 'controller',
+      name: controller.name,
+      gib: undefined,
+      detail: controller.raidTypes.join(' '),
+      health: undefined,
+      id: controller.id,
+    },
     ...controller.volumes.map((v) => ({
       what: 'volume',
       name: v.name,
       gib: gibOf(v.bytes),
       detail: `RAID ${v.level ?? '?'} of ${v.drives.length}`,
+      health: undefined,
       id: v.id,
     })),
     ...controller.drives.map((d) => ({
