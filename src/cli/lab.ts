@@ -6,10 +6,11 @@ import { systemClock } from '../core/clock.ts';
 import { errorCode, errorText } from '../core/errors.ts';
 import { pinoLogger } from '../core/log-pino.ts';
 import { labAccelerator } from '../sim/builders.ts';
-import { hostManifestsYaml } from '../sim/lab-manifests.ts';
+import { type LabHostAccess, hostManifestsYaml } from '../sim/lab-manifests.ts';
 import { LAB_RANGE } from '../sim/lab-network.ts';
 import { sweepDeadLabs } from '../sim/lab-record.ts';
-import { type Lab, startLab } from '../sim/lab.ts';
+import { type Lab, type LabHost, startLab } from '../sim/lab.ts';
+import { PERSONALITIES, personalityNamed } from '../sim/redfish/personalities/all.ts';
 import type { Accelerator, Firmware } from '../sim/machine-spec.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -22,6 +23,7 @@ interface Options {
   disk: number;
   dir?: string;
   accel?: Accelerator;
+  redfish?: string;
   json?: boolean;
   verbose?: boolean;
 }
@@ -40,6 +42,11 @@ export function labCommand(): Command {
     .addOption(new Option('--disk <GiB>', 'disk of each, sparse').default(4).argParser(wholeNumber(1, 4096)))
     .option('--dir <dir>', 'folder for disks and consoles, kept at the end (default: a temporary one, removed)')
     .addOption(new Option('--accel <kind>', 'skip the probe for KVM').choices(['kvm', 'tcg']))
+    .addOption(
+      new Option('--redfish [personality]', 'a Redfish BMC beside the IPMI one, in manifests instead of it')
+        .choices(PERSONALITIES.map((p) => p.name))
+        .preset('plain'),
+    )
     .option('--json', 'print what there is as one JSON line instead of manifests')
     .option('--verbose', 'log what the machines and BMCs do')
     .addHelpText(
@@ -94,6 +101,7 @@ async function open(options: Options, dir: string): Promise<Lab> {
       memoryMiB: options.memory,
       cpus: options.cpus,
       disks: [{ sizeBytes: options.disk * 2 ** 30 }],
+      ...(options.redfish === undefined ? {} : { redfish: personalityNamed(options.redfish) }),
     })),
     accelerator: choice.accelerator,
     clock: systemClock,
@@ -105,18 +113,28 @@ async function open(options: Options, dir: string): Promise<Lab> {
 function print(lab: Lab, options: Options, dir: string): void {
   const { network, hosts } = lab;
   if (options.json === true) {
-    const described = hosts.map((host) => ({ ...host, machine: undefined }));
+    const described = hosts.map((host) => ({ ...host, machine: undefined, redfish: undefined }));
     console.log(JSON.stringify({ name: lab.name, ...network, hosts: described }));
     return;
   }
   console.error(`network namespace ${network.namespace}: ${network.bridge} has ${network.bridgeAddress}/24`);
   console.error(`disks and consoles in ${dir}`);
-  for (const host of hosts) console.error(`${host.name}: ${host.mac}, ${host.bmcAddress}, console ${host.consolePath}`);
+  for (const host of hosts)
+    console.error(
+      `${host.name}: ${host.mac}, ${[host.bmcAddress, host.redfishAddress].filter((a) => a !== undefined).join(', ')}, console ${host.consolePath}`,
+    );
   console.log(
     hosts
-      .map((host) => hostManifestsYaml(host))
+      .map((host) => hostManifestsYaml(byRedfish(host)))
       .join('')
       .trimEnd(),
   );
   console.error('Ctrl-C takes the lab down');
+}
+
+/** Manifests name one address: Redfish where there is one. */
+function byRedfish(host: LabHost): LabHostAccess {
+  if (host.redfishAddress === undefined) return host;
+  const selfSigned = host.redfishAddress.startsWith('redfish:');
+  return { ...host, bmcAddress: host.redfishAddress, ...(selfSigned ? { selfSigned } : {}) };
 }

@@ -2,12 +2,14 @@ import type { BootFlags } from '../ipmi/chassis.ts';
 import type { Firmware } from './machine-spec.ts';
 
 /** What the firmware tries first. The other one comes second: a machine with an empty disk falls through to the network. */
-export type BootFirst = 'network' | 'disk';
+export type BootFirst = 'network' | 'disk' | 'cd';
 
 /** Boot flags as the BMC keeps them, with the wall time (ms) they were written at. */
 export interface KeptFlags {
   flags: BootFlags;
   setAt: number;
+  /** Redfish: one-time orders wait for the next start, however late it comes. */
+  lasting?: boolean;
 }
 
 export interface BootPlan {
@@ -25,8 +27,8 @@ const NO_FLAGS: BootFlags = { valid: false, persistent: false, efi: false, devic
 /** The flags as they are at `now`: one-time flags lose their valid bit 60 s after they were set. */
 export function flagsAt(kept: KeptFlags | undefined, now: number): BootFlags {
   if (kept === undefined) return NO_FLAGS;
-  const { flags, setAt } = kept;
-  const expired = !flags.persistent && now - setAt >= BOOT_FLAGS_EXPIRE_MS;
+  const { flags, setAt, lasting = false } = kept;
+  const expired = !flags.persistent && !lasting && now - setAt >= BOOT_FLAGS_EXPIRE_MS;
   return expired ? { ...flags, valid: false } : flags;
 }
 
@@ -35,9 +37,11 @@ export function flagsAfterBoot(flags: BootFlags): BootFlags {
   return flags.persistent ? flags : { ...flags, valid: false };
 }
 
-/** Can this machine do what the flags ask for? It has no firmware menu, floppy, CD or diagnostic partition. */
-export function bootDeviceSupported(flags: BootFlags): boolean {
-  return !flags.valid || flags.device === 'none' || target(flags) !== undefined;
+/** Can this machine do what the flags ask for? It has no firmware menu, floppy or diagnostic partition. */
+export function bootDeviceSupported(flags: BootFlags, hasCd = false): boolean {
+  if (!flags.valid || flags.device === 'none') return true;
+  const wanted = target(flags);
+  return wanted !== undefined && (hasCd || wanted !== 'cd');
 }
 
 /**
@@ -61,6 +65,7 @@ export function planBoot(flags: BootFlags, firmware: Firmware): BootPlan {
 
 function target(flags: BootFlags): BootFirst | undefined {
   if (flags.device === 'pxe') return 'network';
+  if (flags.device === 'cdrom') return 'cd';
   if (flags.device === 'disk' || flags.device === 'disk-safe-mode') return 'disk';
   return undefined;
 }

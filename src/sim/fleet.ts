@@ -4,8 +4,7 @@ import { type IpmiServer, startIpmiServer } from '../ipmi/server.ts';
 import type { LabHostAccess } from './lab-manifests.ts';
 import { redfishChassis } from './redfish/machine-chassis.ts';
 import type { Personality } from './redfish/personality.ts';
-import { pathsOf } from './redfish/paths.ts';
-import { type RedfishSimulator, startRedfishBmc } from './redfish/server.ts';
+import { type RedfishSimulator, redfishAddressOf, startRedfishBmc } from './redfish/server.ts';
 import { type MachineTiming, SimulatedMachine } from './redfish/simulated-machine.ts';
 
 export type FleetProtocol = 'ipmi' | 'redfish' | 'both';
@@ -106,7 +105,7 @@ function describe(
   const { redfish, ipmi } = servers;
   const { facts } = machine;
   const ipmiAddress = ipmi === undefined ? undefined : `ipmi://${options.address}:${ipmi.port}`;
-  const redfishAddress = redfish === undefined ? undefined : redfishUrl(redfish, personality);
+  const redfishAddress = redfish === undefined ? undefined : redfishAddressOf(redfish);
   return {
     name: facts.name,
     personality: personality.name,
@@ -123,12 +122,6 @@ function describe(
     ...(ipmiAddress === undefined ? {} : { ipmiAddress }),
     ...(redfishAddress === undefined ? {} : { redfishAddress }),
   };
-}
-
-/** As it is written in `spec.bmc.address`. */
-function redfishUrl(redfish: RedfishSimulator, personality: Personality): string {
-  const scheme = redfish.url.startsWith('https:') ? 'redfish' : 'redfish+http';
-  return `${redfish.url.replace(/^https?/, scheme)}${pathsOf(personality).system}`;
 }
 
 async function closeMember(member: FleetMember): Promise<void> {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import type { Personality } from './redfish/personality.ts';
 import type { DiskModel, DiskSpec, Firmware, MachineSpec, NicModel } from './machine-spec.ts';
 
 /** One machine of a lab as its owner describes it. */
@@ -17,6 +18,8 @@ export interface LabHostOptions {
   /** Default: one virtio disk of 4 GiB. */
   disks?: readonly { sizeBytes?: number; model?: DiskModel; format?: 'raw' | 'qcow2' }[];
   extraArgs?: readonly string[];
+  /** A Redfish BMC of this vendor beside the IPMI one, with a CD drive for its virtual media. */
+  redfish?: Personality;
 }
 
 const DEFAULT_DISK_BYTES = 4 * 2 ** 30;
@@ -47,6 +50,7 @@ export function labMachine(
       },
     ],
     disks: (host.disks ?? [{}]).map((disk, i) => labDisk(dir, identity, disk, i)),
+    ...(host.redfish === undefined ? {} : { cd: true }),
     dir,
     namespace: lab.namespace,
     ...(host.extraArgs === undefined ? {} : { extraArgs: host.extraArgs }),

@@ -15,6 +15,8 @@ import type { Accelerator } from './machine-spec.ts';
 import { Machine } from './machine.ts';
 import { MachineSerial } from './machine-serial.ts';
 import { consolePath } from './qemu-args.ts';
+import { qemuMachine } from './redfish/qemu-machine.ts';
+import { type RedfishSimulator, redfishAddressOf, startRedfishBmc } from './redfish/server.ts';
 
 export interface LabOptions {
   /** 1 to 20 of a-z, 0-9, dash; the namespace is `ingot-NAME`. */
@@ -41,6 +43,9 @@ export interface LabHost extends LabHostAccess {
   diskPaths: readonly string[];
   /** For faults and for looking behind the BMC's back. */
   machine: Machine;
+  /** `spec.bmc.address` by Redfish, where it was asked for; the same machine as behind `bmcAddress`. */
+  redfishAddress?: string;
+  redfish?: RedfishSimulator;
 }
 
 export interface Lab {
@@ -139,6 +144,8 @@ async function startHost(
     log: log.child({ bmc: spec.name }),
   });
   closers.push(() => bmc.close());
+  const redfish = await startRedfish(options, network, host, machine, access);
+  closers.push(() => redfish?.redfish.close());
   return {
     name: spec.name,
     uuid: spec.uuid,
@@ -151,7 +158,29 @@ async function startHost(
     consolePath: consolePath(spec),
     diskPaths: spec.disks.map((disk) => disk.path),
     machine,
+    ...redfish,
   };
+}
+
+/** The Redfish BMC has the number of the IPMI port, in TCP. */
+async function startRedfish(
+  options: LabOptions,
+  network: LabNetwork,
+  host: LabHostOptions,
+  machine: Machine,
+  access: { username: string; password: string; port: number },
+): Promise<{ redfish: RedfishSimulator; redfishAddress: string } | undefined> {
+  const personality = host.redfish;
+  if (personality === undefined) return undefined;
+  const redfish = await startRedfishBmc({
+    personality,
+    machine: qemuMachine(machine),
+    address: network.hostAddress,
+    ...access,
+    clock: options.clock,
+    log: options.log.child({ redfish: host.name }),
+  });
+  return { redfish, redfishAddress: redfishAddressOf(redfish) };
 }
 
 /** Last made, first taken down. One failure does not keep the rest from going. */

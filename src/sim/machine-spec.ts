@@ -39,6 +39,8 @@ export interface MachineSpec {
   nics: readonly NicSpec[];
   /** The first one is the boot disk. */
   disks: readonly DiskSpec[];
+  /** Has a CD drive, empty at first: what virtual media of a Redfish BMC go into. */
+  cd?: boolean;
   /** Holds console.log, qemu.log, state.json and the UEFI variables. */
   dir: string;
   /** Network namespace to run in. */

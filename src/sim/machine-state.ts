@@ -26,6 +26,7 @@ const SCHEMA = z.object({
         device: z.enum(DEVICES),
       }),
       setAt: z.number(),
+      lasting: z.boolean().exactOptional(),
     })
     .exactOptional(),
   boots: z.int().min(0),

@@ -16,7 +16,16 @@ import {
 import { simErrors } from './errors.ts';
 import type { Accelerator, DiskSpec, MachineSpec } from './machine-spec.ts';
 import { type MachineState, readMachineState, writeMachineState } from './machine-state.ts';
-import { BOOT_NIC_PATH, CONSOLE_ID, OVMF_VARS, nicBootIndex, qemuArgs, uefiVarsPath } from './qemu-args.ts';
+import {
+  BOOT_NIC_PATH,
+  CD_PATH,
+  CONSOLE_ID,
+  OVMF_VARS,
+  cdBootIndex,
+  nicBootIndex,
+  qemuArgs,
+  uefiVarsPath,
+} from './qemu-args.ts';
 import { QemuProcess } from './qemu-process.ts';
 import type { QmpEvent } from './qmp.ts';
 
@@ -38,6 +47,9 @@ export interface MachineObservation {
   poweredOnAt?: number;
 }
 
+/** `boot`: the firmware starts, by power-on or reset. */
+export type MachineChange = 'boot' | 'on' | 'off';
+
 /** A real server's supply needs this long between off and on in a power cycle; ours does not, but not zero either. */
 const CYCLE_PAUSE_MS = 500;
 
@@ -50,6 +62,9 @@ export class Machine {
   #poweredOnAt: number | undefined;
   /** What the firmware will find first at its next start, as QEMU has been told. */
   #armed: BootFirst = 'disk';
+  /** Image in the CD drive. */
+  #cd: string | undefined;
+  readonly #listeners = new Set<(event: MachineChange) => void>();
   #expiry: Timer | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -160,13 +175,14 @@ export class Machine {
 
   /**
    * Keeps the flags and tells a running QEMU, so that a reset from inside the guest honours them too.
+   * @param how `lasting`: they do not expire, as Redfish has it
    * @throws SIM_BOOT_DEVICE_UNSUPPORTED
    */
-  setBootFlags(flags: BootFlags): Promise<void> {
+  setBootFlags(flags: BootFlags, how: { lasting?: boolean } = {}): Promise<void> {
     return this.#queue(async () => {
-      if (!bootDeviceSupported(flags))
+      if (!bootDeviceSupported(flags, this.spec.cd))
         throw simErrors.make('SIM_BOOT_DEVICE_UNSUPPORTED', `${this.spec.name} cannot boot from ${flags.device}`);
-      await this.#keep({ ...this.#state, flags: { flags, setAt: this.#doors.clock.now() } });
+      await this.#keep({ ...this.#state, flags: { flags, setAt: this.#doors.clock.now(), ...how } });
       await this.#arm();
       this.#expiry?.cancel();
       // A running machine must forget a one-time order in time, also when nobody asks.
@@ -176,6 +192,40 @@ export class Machine {
         true,
       );
     });
+  }
+
+  /**
+   * Puts an ISO image in the CD drive, whatever was in there before.
+   * @throws SIM_BOOT_DEVICE_UNSUPPORTED when the machine has no drive, SIM_QMP_REFUSED
+   */
+  insertCd(image: string): Promise<void> {
+    return this.#queue(async () => {
+      if (this.spec.cd !== true) {
+        throw simErrors.make('SIM_BOOT_DEVICE_UNSUPPORTED', `${this.spec.name} has no CD drive`);
+      }
+      await this.#qemu?.qmp.execute('blockdev-change-medium', {
+        id: 'cd0',
+        filename: image,
+        format: 'raw',
+        force: true,
+      });
+      this.#cd = image;
+    });
+  }
+
+  /** Also from under a guest that has locked it. Empty is fine. */
+  ejectCd(): Promise<void> {
+    return this.#queue(async () => {
+      if (this.#cd === undefined) return;
+      await this.#qemu?.qmp.execute('eject', { id: 'cd0', force: true });
+      this.#cd = undefined;
+    });
+  }
+
+  /** Calls `listener` at every change of power and start of the firmware. @returns ends it */
+  watch(listener: (event: MachineChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Powers off and lets go of everything. */
@@ -195,7 +245,7 @@ export class Machine {
     this.#armed = first;
     const { clock, log } = this.#doors;
     const started: QemuProcess = await QemuProcess.start({
-      args: qemuArgs(this.spec, this.#doors.accelerator, first),
+      args: qemuArgs(this.spec, this.#doors.accelerator, first, this.#cd),
       dir: this.spec.dir,
       ...(this.spec.namespace === undefined ? {} : { namespace: this.spec.namespace }),
       clock,
@@ -205,6 +255,7 @@ export class Machine {
     this.#qemu = started;
     this.#poweredOnAt = clock.now();
     log.info('powered on', { pid: started.pid, first });
+    this.#tell('on');
     await this.#booted({ powerOns: this.#state.powerOns + 1 });
   }
 
@@ -224,12 +275,14 @@ export class Machine {
     this.#qemu = undefined;
     this.#poweredOnAt = undefined;
     this.#doors.log.info('powered off', { code });
+    this.#tell('off');
   }
 
   /** A boot has just taken its order: count it, spend one-time flags, set the order of the next boot. */
   async #booted(more: { powerOns?: number }): Promise<void> {
     const kept = this.#state.flags;
-    const flags = kept === undefined ? {} : { flags: { flags: flagsAfterBoot(this.bootFlags()), setAt: kept.setAt } };
+    const flags = kept === undefined ? {} : { flags: { ...kept, flags: flagsAfterBoot(this.bootFlags()) } };
+    this.#tell('boot');
     await this.#keep({ ...this.#state, ...more, ...flags, boots: this.#state.boots + 1 });
     await this.#arm();
   }
@@ -244,12 +297,20 @@ export class Machine {
   async #arm(): Promise<void> {
     const { first } = this.#plan();
     if (this.#qemu === undefined || first === this.#armed) return;
-    await this.#qemu.qmp.execute('qom-set', {
-      path: BOOT_NIC_PATH,
-      property: 'bootindex',
-      value: nicBootIndex(first),
-    });
+    await this.#moveBootIndex(BOOT_NIC_PATH, nicBootIndex, first);
+    if (this.spec.cd === true) await this.#moveBootIndex(CD_PATH, cdBootIndex, first);
     this.#armed = first;
+  }
+
+  /** QEMU refuses an index that is taken, also when the device itself has it. */
+  async #moveBootIndex(path: string, index: (first: BootFirst) => number, first: BootFirst): Promise<void> {
+    const value = index(first);
+    if (value === index(this.#armed)) return;
+    await this.#qemu?.qmp.execute('qom-set', { path, property: 'bootindex', value });
+  }
+
+  #tell(event: MachineChange): void {
+    for (const listener of this.#listeners) listener(event);
   }
 
   async #keep(state: MachineState): Promise<void> {

@@ -18,6 +18,13 @@ export function nicBootIndex(first: BootFirst): number {
   return first === 'network' ? 0 : 8;
 }
 
+export const CD_PATH = '/machine/peripheral/cd0';
+
+/** `bootindex` of the CD drive: before all, or after all that boots. */
+export function cdBootIndex(first: BootFirst): number {
+  return first === 'cd' ? 1 : 9;
+}
+
 const DISK_BOOT_INDEX = 5;
 const OTHER_BOOT_INDEX = 16;
 
@@ -54,8 +61,9 @@ function consoleChardev(spec: MachineSpec): string {
  * QEMU's arguments for one power-on of `spec`. The control channel (QMP) is on standard input and output: no socket
  * file to race for, and nothing left behind.
  * @param first what this boot tries first
+ * @param cdImage what is in the CD drive, if the machine has one
  */
-export function qemuArgs(spec: MachineSpec, accel: Accelerator, first: BootFirst): string[] {
+export function qemuArgs(spec: MachineSpec, accel: Accelerator, first: BootFirst, cdImage?: string): string[] {
   return [
     ['-name', `${spec.name},process=ingot-${spec.name}`.slice(0, 60)],
     ['-uuid', spec.uuid],
@@ -73,6 +81,7 @@ export function qemuArgs(spec: MachineSpec, accel: Accelerator, first: BootFirst
     ...(spec.firmware === 'uefi' ? uefiArgs(spec) : []),
     ...spec.nics.flatMap((nic, i) => nicArgs(nic, i, first)),
     ...spec.disks.flatMap(diskArgs),
+    ...(spec.cd === true ? cdArgs(first, cdImage) : []),
     ...(spec.extraArgs ?? []),
   ].flat();
 }
@@ -109,6 +118,13 @@ function diskArgs(disk: DiskSpec, index: number): string[] {
       // q35 has its own AHCI controller with six ports, ide.0 to ide.5.
       return ['-drive', drive, '-device', `ide-hd,bus=ide.${index},${common}`];
   }
+}
+
+/** On the last of the six ports of q35's own controller. */
+function cdArgs(first: BootFirst, image: string | undefined): string[] {
+  const medium = image === undefined ? '' : `,file=${comma(image)},format=raw`;
+  const drive = `if=none,id=cddrive,media=cdrom,readonly=on${medium}`;
+  return ['-drive', drive, '-device', `ide-cd,id=cd0,bus=ide.5,drive=cddrive,bootindex=${cdBootIndex(first)}`];
 }
 
 /** QEMU's option syntax: a comma inside a value is written twice. */

@@ -55,6 +55,12 @@ export async function startRedfishBmc(options: RedfishBmcOptions): Promise<Redfi
   return bmc;
 }
 
+/** How the system behind a simulator is written in `spec.bmc.address`. */
+export function redfishAddressOf(redfish: RedfishSimulator): string {
+  const scheme = redfish.url.startsWith('https:') ? 'redfish' : 'redfish+http';
+  return `${redfish.url.replace(/^https?/, scheme)}${redfish.service.paths.system}`;
+}
+
 class Simulator implements RedfishSimulator {
   readonly service: RedfishService;
   readonly faults: RedfishFaults;
