@@ -64,6 +64,11 @@ export const redfishErrors = defineErrors({
     retry: true,
     hint: 'the command may or may not have run; the state is read again before anything is repeated',
   },
+  REDFISH_UPLOAD_CHANGED: {
+    blame: 'user',
+    retry: false,
+    hint: 'the file changed while it was sent; nothing was flashed, since the BMC never got all of it',
+  },
   REDFISH_CLOSED: { blame: 'ingot', retry: true, hint: 'the connection was closed while a request was waiting' },
 });
 

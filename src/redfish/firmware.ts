@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import type { JsonObject, Resource, TaskHandle, TaskState } from './calls.ts';
 import { redfishErrors, refusalOf } from './errors.ts';
+import { pushImage } from './firmware-push.ts';
 import { actionAt, flagAt, linkAt, linksAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
 import { type ServiceDoors, firstTaken, managerOf, membersIfAny, rootService } from './service-doors.ts';
 
@@ -82,15 +84,7 @@ export class Firmware {
     if (target === undefined) {
       throw redfishErrors.make('REDFISH_UNSUPPORTED', 'the BMC does not fetch firmware images (no SimpleUpdate)');
     }
-    const components = await this.components(signal);
-    const component = components.find((c) => c.component === update.component);
-    if (component === undefined) {
-      const known = components.map((c) => c.component).join(', ');
-      throw redfishErrors.make(
-        'REDFISH_UNSUPPORTED',
-        `no firmware component "${update.component}"; there are ${known}`,
-      );
-    }
+    const component = await this.#component(update.component, signal);
     const system = await this.#doors.system(signal);
     const forms = simpleUpdateForms(service, update.url, component.target, system.path);
     const written = await firstTaken(
@@ -99,6 +93,24 @@ export class Firmware {
       (error) => [400, 404, 422].includes(refusalOf(error)?.status ?? 0),
     );
     return encodeHandle({ component: update.component, from: component.version }, written.task);
+  }
+
+  /**
+   * Sends the image itself, exactly once: an answer that got lost says so, and is no reason to send it again.
+   * @param update `component` undefined: the image says what it is for; `bytes`: as many as `data` gives
+   * @returns a handle for `state`
+   * @throws REDFISH_UNSUPPORTED, REDFISH_BUSY, REDFISH_UPLOAD_CHANGED, REDFISH_UNCERTAIN
+   */
+  async push(
+    update: { component: string | undefined; name: string; bytes: number; data: AsyncIterable<Uint8Array> },
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { name, bytes, data } = update;
+    const component = update.component === undefined ? undefined : await this.#component(update.component, signal);
+    const target = component === undefined ? undefined : await this.#target(component, signal);
+    const boundary = `ingot-${randomUUID()}`;
+    const written = await pushImage(this.#doors, { name, bytes, data, target }, boundary, signal);
+    return encodeHandle({ component: update.component ?? 'image', from: component?.version ?? '' }, written.task);
   }
 
   /** One look. A BMC that does not answer is restarting with its new firmware. */
@@ -117,7 +129,23 @@ export class Firmware {
     }
   }
 
+  async #component(name: string, signal: AbortSignal): Promise<FirmwareComponent> {
+    const components = await this.components(signal);
+    const component = components.find((c) => c.component === name);
+    if (component !== undefined) return component;
+    const known = components.map((c) => c.component).join(', ');
+    throw redfishErrors.make('REDFISH_UNSUPPORTED', `no firmware component "${name}"; there are ${known}`);
+  }
+
+  /** A BMC without an inventory of its firmware goes by the things that the firmware is of. */
+  async #target({ component, target }: FirmwareComponent, signal: AbortSignal): Promise<string | undefined> {
+    if (target !== '') return target;
+    if (component === 'bmc') return (await managerOf(this.#doors, signal)).path;
+    return component === 'bios' ? (await this.#doors.system(signal)).path : undefined;
+  }
+
   async #byVersion(component: string, from: string, signal: AbortSignal): Promise<UpdateState> {
+    if (from === '') return { kind: 'running', text: 'the BMC shows no task: see its firmware versions' };
     const now = (await this.components(signal)).find((c) => c.component === component)?.version;
     if (now !== undefined && now !== from) return { kind: 'done', text: `${component} is at ${now}, was ${from}` };
     return { kind: 'running', text: `${component} is still at ${from}, and the BMC shows no task` };

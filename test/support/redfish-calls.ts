@@ -65,9 +65,11 @@ export class FakeCalls implements RedfishCalls {
   }
 
   async upload(path: string, upload: { contentType: string; bytes: number; data: AsyncIterable<Uint8Array> }) {
-    let length = 0;
-    for await (const chunk of upload.data) length += chunk.length;
-    return this.#write('POST', path, { contentType: upload.contentType, bytes: upload.bytes, length }, () => {
+    const { contentType, bytes } = upload;
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of upload.data) chunks.push(chunk);
+    const sent = Buffer.concat(chunks).toString('latin1');
+    return this.#write('POST', path, { contentType, bytes, sent }, () => {
       throw refused(404, 'Base.ActionNotSupported');
     });
   }
