@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { bmcAnnotations } from '../../api/annotations.ts';
 import type { Bmc } from '../../bmc/bmc.ts';
@@ -21,6 +22,9 @@ const DEFAULT_TIMEOUT_S = 150;
 export interface LeafOptions extends TargetOptions {
   timeout: number;
   json?: boolean;
+  fingerprint?: string;
+  ca?: string;
+  quirks?: string;
   /** File, or `-`. */
   trace?: string;
   verbose?: boolean;
@@ -43,6 +47,9 @@ export function leaf(name: string, description: string): Command {
       `file with the password (default: the variable ${PASSWORD_VARIABLE}, else a prompt)`,
     )
     .option('--insecure', 'do not check the certificate of a Redfish BMC')
+    .option('--fingerprint <sha256>', 'believe this certificate of a Redfish BMC and no other')
+    .option('--ca <file>', 'PEM file with CAs to trust, beside the system’s')
+    .option('--quirks <names>', 'departures of the BMC from its protocol, comma separated; -NAME takes one away')
     .option('-n, --namespace <name>', 'namespace of the BareMetalHost (default: the kubeconfig’s)')
     .option('--kubeconfig <file>', 'for a BareMetalHost; default: KUBECONFIG, then the data folder’s')
     .addOption(new Option('--data <dir>', 'data folder of ingot up').default(DEFAULT_DATA_DIR))
@@ -80,10 +87,13 @@ export async function withBmc<T>(
     credentials: target,
     disableCertificateVerification: target.disableCertificateVerification,
     ...(target.host === undefined ? {} : bmcAnnotations(target.host)),
+    ...(options.fingerprint === undefined ? {} : { fingerprint: options.fingerprint }),
+    ...(options.quirks === undefined ? {} : { quirks: options.quirks.split(',').map((name) => name.trim()) }),
     doors: {
       clock: systemClock,
       random: Math.random,
       log,
+      ...(options.ca === undefined ? {} : { ca: await readFile(options.ca, 'utf8') }),
       ...(options.trace === undefined ? {} : { trace: traceTo(options.trace, target) }),
     },
   });
