@@ -232,12 +232,23 @@ export interface ConsoleStream extends AsyncDisposable {
   sendBreak(): Promise<void>;
 }
 
+export interface BmcCertificate {
+  subject: string;
+  issuer: string;
+  /** ISO 8601. */
+  notAfter?: string;
+  /** `sha256:…` of the certificate itself, where the BMC gives it. */
+  fingerprint?: string;
+}
+
 export interface ManagementControl {
   /** Restarts the BMC; it is silent for minutes afterwards. */
   resetBmc(kind: 'cold' | 'warm', signal: AbortSignal): Promise<void>;
   /** Light or blink for `seconds`; 0 ends it. */
   identify(seconds: number, signal: AbortSignal): Promise<void>;
   accounts(signal: AbortSignal): Promise<{ id: string; name: string; role: string; enabled: boolean }[]>;
+  /** Certificates that the BMC shows or trusts. Undefined: the protocol does not tell. */
+  certificates?(signal: AbortSignal): Promise<BmcCertificate[]>;
   /** What the BMC knows of its own network. */
   network(signal: AbortSignal): Promise<{ mac?: string; addresses: readonly string[]; source?: string }>;
 }

@@ -1,6 +1,15 @@
+import { X509Certificate } from 'node:crypto';
+import type { JsonObject } from './calls.ts';
 import { redfishErrors } from './errors.ts';
-import { defined, actionAt, at, flagAt, linkAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
+import { defined, actionAt, at, flagAt, linkAt, linksAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
 import { type ServiceDoors, managerOf, membersAt, membersIfAny, rootService } from './service-doors.ts';
+
+export interface BmcCertificate {
+  subject: string;
+  issuer: string;
+  notAfter?: string;
+  fingerprint?: string;
+}
 
 /** The BMC itself: its restart, the locator light, accounts and network (Manager and AccountService schemas). */
 export class Management {
@@ -58,6 +67,19 @@ export class Management {
     );
   }
 
+  /** Where the certificates are that the BMC lists (DSP2046, CertificateLocations). Unreadable ones are left out. */
+  async certificates(signal: AbortSignal): Promise<BmcCertificate[]> {
+    const service = await rootService(this.#doors, 'CertificateService', signal);
+    const locations = linkAt(service.body, 'CertificateLocations');
+    const found = locations === undefined ? undefined : await this.#doors.calls.find(locations, signal);
+    const certificates: BmcCertificate[] = [];
+    for (const link of linksAt(found?.body, 'Links', 'Certificates')) {
+      const certificate = await this.#doors.calls.find(link, signal);
+      if (certificate !== undefined) certificates.push(readCertificate(certificate.body));
+    }
+    return certificates;
+  }
+
   async network(signal: AbortSignal): Promise<{ mac?: string; addresses: readonly string[]; source?: string }> {
     const manager = await managerOf(this.#doors, signal);
     const [first] = await membersIfAny(this.#doors, linkAt(manager.body, 'EthernetInterfaces'), signal);
@@ -66,5 +88,27 @@ export class Management {
     const addresses = [...v4, ...v6].map((a) => textAt(a, 'Address')).filter((a) => a !== undefined);
     const mac = textAt(first?.body, 'MACAddress')?.toLowerCase();
     return { addresses, ...defined({ mac, source: textAt(v4[0], 'AddressOrigin') }) };
+  }
+}
+
+function readCertificate(body: JsonObject): BmcCertificate {
+  const pem = textAt(body, 'CertificateType') === 'PKCS7' ? undefined : textAt(body, 'CertificateString');
+  const name = (key: string) => textAt(body, key, 'CommonName') ?? textAt(body, key, 'DisplayString') ?? '';
+  return {
+    subject: name('Subject'),
+    issuer: name('Issuer'),
+    ...defined({
+      notAfter: textAt(body, 'ValidNotAfter'),
+      fingerprint: pem === undefined ? undefined : fingerprintOf(pem),
+    }),
+  };
+}
+
+/** Undefined for what is no certificate after all. */
+function fingerprintOf(pem: string): string | undefined {
+  try {
+    return `sha256:${new X509Certificate(pem).fingerprint256.replaceAll(':', '').toLowerCase()}`;
+  } catch {
+    return undefined;
   }
 }

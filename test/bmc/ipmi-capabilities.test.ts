@@ -111,7 +111,7 @@ test('inventory, accounts, network, identify', async () => {
   await close(virtual, bmc);
 });
 
-test('facts §8 row 6: a reset of the BMC that is never answered is no failure', async () => {
+test('ipmi 6: a reset of the BMC that is never answered is no failure', async () => {
   const virtual = await virtualBmc();
   const bmc = open(virtual);
   await runClock(virtual.clock, bmc.powerState(never));

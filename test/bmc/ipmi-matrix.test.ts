@@ -42,7 +42,7 @@ class ForgetfulChassis extends FakeChassis {
   }
 }
 
-test('row 5: the 60 s after which flags are dropped are switched off before they are set', async () => {
+test('ipmi 5: the 60 s after which flags are dropped are switched off before they are set', async () => {
   await withBmc(new FakeChassis(), async (bmc, virtual) => {
     await runClock(virtual.clock, bmc.setBootOverride(PXE_ONCE, never));
     const client = virtual.client();
@@ -52,14 +52,14 @@ test('row 5: the 60 s after which flags are dropped are switched off before they
   });
 });
 
-test('row 5: a BMC that drops the EFI bit is believed, with a line in the log', async () => {
+test('ipmi 5: a BMC that drops the EFI bit is believed, with a line in the log', async () => {
   await withBmc(new ForgetfulChassis((flags) => ({ ...flags, efi: false })), async (bmc, virtual) => {
     await runClock(virtual.clock, bmc.setBootOverride(PXE_ONCE, never));
     assert.ok(virtual.lines.some((l) => l.message === 'boot override accepted as read back'));
   });
 });
 
-test('row 5: once that reads back as persistent is an error: the machine would boot it for ever', async () => {
+test('ipmi 5: once that reads back as persistent is an error: the machine would boot it for ever', async () => {
   await withBmc(new ForgetfulChassis((flags) => ({ ...flags, persistent: true })), async (bmc, virtual) => {
     await assert.rejects(runClock(virtual.clock, bmc.setBootOverride(PXE_ONCE, never)), {
       code: 'BMC_BOOT_NOT_ACCEPTED',
@@ -67,7 +67,7 @@ test('row 5: once that reads back as persistent is an error: the machine would b
   });
 });
 
-test('row 6: a BMC that refuses on when it is on, and off when it is off', async () => {
+test('ipmi 6: a BMC that refuses on when it is on, and off when it is off', async () => {
   class Strict extends FakeChassis {
     override control(action: ChassisControl): Promise<void> {
       const refused = action === (this.power === 'on' ? 'power-up' : 'power-down');
@@ -84,7 +84,7 @@ test('row 6: a BMC that refuses on when it is on, and off when it is off', async
   });
 });
 
-test('row 6: a reset whose answer is lost is not sent again, and is told as uncertain', async () => {
+test('ipmi 6: a reset whose answer is lost is not sent again, and is told as uncertain', async () => {
   const chassis = new FakeChassis();
   chassis.power = 'on';
   await withBmc(chassis, async (bmc, virtual) => {

@@ -248,7 +248,7 @@ test('what must not run twice says so', () => {
   assert.equal(resetBmc('cold').idempotent, false);
 });
 
-test('Get Device ID of 11, 14 and 15 bytes: auxiliary bytes may be missing in part', () => {
+test('ipmi 6: Get Device ID of 11, 14 and 15 bytes: auxiliary bytes may be missing in part', () => {
   const full = encodeDeviceId({ deviceId: 1, manufacturerId: 674, productId: 2, firmwareVersion: '2.48' });
   for (const length of [11, 14, 15]) {
     const id = parsed(getDeviceId(), full.slice(0, length));
@@ -257,7 +257,7 @@ test('Get Device ID of 11, 14 and 15 bytes: auxiliary bytes may be missing in pa
   assert.throws(() => parsed(getDeviceId(), full.slice(0, 10)), /WIRE_SHORT|needs/);
 });
 
-test('Get Chassis Status of one byte, as some BMCs send it', () => {
+test('ipmi 6: Get Chassis Status of one byte, as some BMCs send it', () => {
   const status = parsed(getChassisStatus(), Uint8Array.of(0x41));
   assert.deepEqual([status.powerOn, status.restorePolicy, status.identify], [true, 'turns-on', undefined]);
 });

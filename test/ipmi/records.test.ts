@@ -251,7 +251,7 @@ const CONTENT = {
   product: { fields: ['Maker', 'Server', 'P-5', '1.0', 'PS-6', '', '', 'extra'] },
 };
 
-test('a FRU inventory: fields, custom ones, and a wrong checksum that only warns', () => {
+test('ipmi 6: a FRU inventory: fields, custom ones, and a wrong checksum that only warns', () => {
   const bytes = encodeFru(CONTENT);
   const { fields, warnings } = decodeFru(bytes);
   assert.deepEqual(warnings, []);
@@ -358,7 +358,7 @@ const fill = (model: BmcModel, count: number) => {
   }
 };
 
-test('facts §8 row 6: SEL in whole records, then in parts when those are refused, with every refusal there is', async () => {
+test('ipmi 6: SEL in whole records, then in parts when those are refused, with every refusal there is', async () => {
   for (const refusal of [0xca, 0xc8, 0xff, 0xc7]) {
     for (const limit of [0xfe, 16, 8]) {
       const { run, model } = rig((netFn, cmd, data) =>
@@ -370,7 +370,7 @@ test('facts §8 row 6: SEL in whole records, then in parts when those are refuse
   }
 });
 
-test('SEL: a reservation cancelled in mid-record begins the record again', async () => {
+test('ipmi 6: SEL: a reservation cancelled in mid-record begins the record again', async () => {
   const { run, model, calls } = rig((netFn, cmd, data, count) => {
     if (netFn !== 0x0a || cmd !== SelCmd.getEntry) return undefined;
     const part = decodeReadPart(data);
@@ -387,7 +387,7 @@ test('SEL: a log that changes all the time is given up, not read for ever', asyn
   await assert.rejects(readSel(run, never), /changes all the time/);
 });
 
-test('SEL: no reservations (C1), an empty log (CB), the last record that never comes (C3)', async () => {
+test('ipmi 6: SEL: no reservations (C1), an empty log (CB), the last record that never comes (C3)', async () => {
   const without = rig((netFn, cmd) => (netFn === 0x0a && cmd === SelCmd.reserve ? 0xc1 : undefined));
   fill(without.model, 1);
   assert.deepEqual(ids((await readSel(without.run, never)).records), [1, 2]);
@@ -402,7 +402,7 @@ test('SEL: no reservations (C1), an empty log (CB), the last record that never c
   assert.match(cut ?? '', /record 3/);
 });
 
-test('SEL: a next id that points back ends the reading, counts that lie change nothing', async () => {
+test('ipmi 6: SEL: a next id that points back ends the reading, counts that lie change nothing', async () => {
   const { run, model } = rig((netFn, cmd, data) => {
     if (netFn !== 0x0a || cmd !== SelCmd.getEntry) return undefined;
     const { recordId } = decodeReadPart(data);
@@ -431,7 +431,7 @@ test('SEL: erased with polling, reserved again when cancelled, read back', async
   assert.equal(polls, 4);
 });
 
-test('SDRs: read in parts of any size, reservation lost between them', async () => {
+test('ipmi 6: SDRs read in parts of any size, reservation lost between them', async () => {
   for (const limit of [255, 16, 8]) {
     const { run, model } = rig((netFn, cmd, data, count) => {
       if (netFn !== 0x0a || cmd !== SdrCmd.getRecord) return undefined;
@@ -448,7 +448,7 @@ test('SDRs: read in parts of any size, reservation lost between them', async () 
   }
 });
 
-test('FRU: read in parts of any size; a size that lies gives what there is', async () => {
+test('ipmi 6: FRU read in parts of any size; a size that lies gives what there is', async () => {
   for (const limit of [32, 16, 5, 2]) {
     const { run, model } = rig((netFn, cmd, data) =>
       netFn === 0x0a && cmd === FruCmd.read && decodeReadFru(data).count > limit ? 0xc7 : undefined,

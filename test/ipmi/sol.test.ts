@@ -28,7 +28,7 @@ const packet = (over: Partial<ReturnType<typeof decodeSol>>) => ({
   ...over,
 });
 
-test('SOL packets come back as they were', () => {
+test('ipmi 7: SOL packets come back as they were', () => {
   const four = fc.nat(15);
   const any = fc.record(
     { sequence: four, ack: four, accepted: fc.nat(255), flags: fc.nat(255), data: fc.uint8Array({ maxLength: 255 }) },
@@ -37,7 +37,7 @@ test('SOL packets come back as they were', () => {
   fc.assert(fc.property(any, (p) => assert.deepEqual(decodeSol(encodeSol(p)), p)));
 });
 
-test('payload sizes that lie are cut to 200 characters; 0 counts as one', () => {
+test('ipmi 7: payload sizes that lie are cut to 200 characters; 0 counts as one', () => {
   assert.deepEqual([204, 0, 4, 5, 0xffff, 0xd000, 100].map(charactersOf), [200, 1, 1, 1, 200, 200, 96]);
 });
 
@@ -53,7 +53,7 @@ function play(start: SolState, ...events: Parameters<typeof decideSol>[1][]) {
 const ofPacket = (over: Partial<ReturnType<typeof decodeSol>>, room = 1000) =>
   ({ kind: 'packet', packet: packet(over), room }) as const;
 
-test('partial accept: the tail goes again under a new number', () => {
+test('ipmi 7: partial accept: the tail goes again under a new number', () => {
   const [first, second, third] = play(
     solStart('console', 200),
     { kind: 'write', bytes: bytes('hello') },
@@ -65,7 +65,7 @@ test('partial accept: the tail goes again under a new number', () => {
   assert.deepEqual([third?.send, third?.wakeMs], [[], undefined]);
 });
 
-test('NACK: the same again after a rest, under a new number, as long as the BMC answers', () => {
+test('ipmi 7: NACK: the same again after a rest, under a new number, as long as the BMC answers', () => {
   const nack = (ack: number) => ofPacket({ ack, flags: SolStatus.nack });
   const [, refused, again] = play(solStart('console', 200), { kind: 'write', bytes: bytes('x') }, nack(1), {
     kind: 'timeout',
@@ -74,7 +74,7 @@ test('NACK: the same again after a rest, under a new number, as long as the BMC 
   assert.deepEqual([again?.send[0]?.sequence, text(again?.send[0]?.data)], [2, 'x']);
 });
 
-test('silence: sent six times, then the console counts as lost', () => {
+test('ipmi 7: silence: sent six times, then the console counts as lost', () => {
   const timeout = { kind: 'timeout' } as const;
   const all = play(
     solStart('console', 200),
@@ -85,7 +85,7 @@ test('silence: sent six times, then the console counts as lost', () => {
   assert.equal(all.at(-1)?.ended, 'silent');
 });
 
-test('a copy is acknowledged again and not printed again; a copy with a new tail gives the tail', () => {
+test('ipmi 7: a copy is acknowledged again and not printed again; a copy with a new tail gives the tail', () => {
   const [one, two, three] = play(
     solStart('console', 200),
     ofPacket({ sequence: 5, data: bytes('ab') }),
@@ -98,7 +98,7 @@ test('a copy is acknowledged again and not printed again; a copy with a new tail
   assert.deepEqual([text(three?.output[0]), three?.send[0]?.accepted], ['cd', 4]);
 });
 
-test('no room: what fits is taken, the rest is refused by NACK', () => {
+test('ipmi 7: no room: what fits is taken, the rest is refused by NACK', () => {
   const [some] = play(solStart('bmc', 200), ofPacket({ sequence: 1, data: bytes('abcdef') }, 4));
   assert.deepEqual(
     [some?.output.map(text), some?.send[0]?.accepted, some?.send[0]?.flags],
@@ -106,14 +106,14 @@ test('no room: what fits is taken, the rest is refused by NACK', () => {
   );
 });
 
-test('status of the BMC: overrun and break are told, "deactivated" ends it', () => {
+test('ipmi 7: status of the BMC: overrun and break are told, "deactivated" ends it', () => {
   const [told] = play(solStart('console', 200), ofPacket({ sequence: 1, flags: SolStatus.overrun | SolStatus.break }));
   assert.deepEqual(told?.notices, ['overrun', 'break']);
   const [over] = play(solStart('console', 200), ofPacket({ flags: SolStatus.deactivated }));
   assert.equal(over?.ended, 'deactivated');
 });
 
-test('hold: acknowledgements carry the CTS pause, the release is sent until it is acknowledged', () => {
+test('ipmi 7: hold: acknowledgements carry the CTS pause, the release is sent until it is acknowledged', () => {
   const [hold, acked, printed, release] = play(
     solStart('console', 200),
     { kind: 'hold', on: true },
@@ -127,7 +127,7 @@ test('hold: acknowledgements carry the CTS pause, the release is sent until it i
   assert.deepEqual([release?.send[0]?.flags, release?.send[0]?.sequence, release?.wakeMs], [0, 2, 1000]);
 });
 
-test('two ends and a network that loses and repeats: each gets all, in order, once', async () => {
+test('ipmi 7: two ends and a network that loses and repeats: each gets all, in order, once', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), fc.integer({ min: 1, max: 200 }), async (seed, size) => {
       const random = seededRandom(seed);
@@ -226,7 +226,7 @@ async function rig(options: Partial<IpmiServerOptions> = {}): Promise<Rig> {
   return { virtual, serial, bmc, notices, open, prints, close };
 }
 
-test('a console: prints, types, breaks, and gives the port back', async () => {
+test('ipmi 7: a console: prints, types, breaks, and gives the port back', async () => {
   const { virtual, serial, bmc, open, prints, close } = await rig();
   const stream = await open();
   serial.print('login: ');
@@ -245,7 +245,7 @@ test('a console: prints, types, breaks, and gives the port back', async () => {
   await close();
 });
 
-test('a slow port: everything typed arrives, by partial accepts', async () => {
+test('ipmi 7: a slow port: everything typed arrives, by partial accepts', async () => {
   const { virtual, serial, open, close } = await rig();
   const stream = await open();
   serial.capacity = 3;
@@ -255,7 +255,7 @@ test('a slow port: everything typed arrives, by partial accepts', async () => {
   await close();
 });
 
-test('a console that is active already (80h) is ended once and taken', async () => {
+test('ipmi 7: a console that is active already (80h) is ended once and taken', async () => {
   const { virtual, serial, open, prints, close } = await rig();
   const other = new IpmiBmc({
     address: 'other',
@@ -302,7 +302,7 @@ for (const [what, faults] of [
   });
 }
 
-test('SOL switched off (81h), or no SOL at all (C1): told with what to do', async () => {
+test('ipmi 7: SOL switched off (81h), or no SOL at all (C1): told with what to do', async () => {
   const off = await rig({ faults: { sol: { refuse: { code: 0x81, times: 9 } } } });
   await assert.rejects(off.open(), (e: Error & { code: string; hint: string }) => {
     assert.equal(e.code, 'BMC_CONSOLE_REFUSED');
@@ -320,7 +320,7 @@ test('SOL switched off (81h), or no SOL at all (C1): told with what to do', asyn
   await virtual.server.close();
 });
 
-test('every seventh datagram lost, so that copies are sent: the text is whole', async () => {
+test('ipmi 7: every seventh datagram lost, so that copies are sent: the text is whole', async () => {
   const { virtual, serial, open, prints, close } = await rig();
   const stream = await open();
   const random = seededRandom(7);
@@ -336,7 +336,7 @@ test('every seventh datagram lost, so that copies are sent: the text is whole', 
   await close();
 });
 
-test('the BMC restarts: the console comes back by itself', async () => {
+test('ipmi 7: the BMC restarts: the console comes back by itself', async () => {
   const { virtual, serial, notices, open, prints, close } = await rig();
   const stream = await open();
   await virtual.restart();
@@ -349,7 +349,7 @@ test('the BMC restarts: the console comes back by itself', async () => {
   await close();
 });
 
-test('a reader that stops: the machine is asked to wait, nothing is lost', async () => {
+test('ipmi 7: a reader that stops: the machine is asked to wait, nothing is lost', async () => {
   const { virtual, serial, open, prints, close } = await rig();
   const stream = await open();
   const block = `${'z'.repeat(9999)}\n`;
@@ -361,6 +361,6 @@ test('a reader that stops: the machine is asked to wait, nothing is lost', async
   await close();
 });
 
-test('the numbers of the payload commands', () => {
+test('ipmi 7: the numbers of the payload commands', () => {
   assert.deepEqual([PayloadCmd.activate, PayloadCmd.deactivate, PayloadCmd.instanceInfo], [0x48, 0x49, 0x4b]);
 });

@@ -393,3 +393,19 @@ test('the BMC itself: restart, light, accounts, network', async () => {
     source: 'DHCP',
   });
 });
+
+test('certificates: those that the BMC lists, also when one cannot be read', async () => {
+  const { calls, doors } = bmc({}, {});
+  Object.assign(calls.resources.get('/redfish/v1/')!, { CertificateService: link('/cs') });
+  calls.resources.set('/cs', { CertificateLocations: link('/locations') });
+  calls.resources.set('/locations', { Links: { Certificates: [link('/c/1'), link('/c/gone')] } });
+  calls.resources.set('/c/1', {
+    CertificateString: 'no certificate',
+    Subject: { CommonName: 'bmc.example' },
+    Issuer: { CommonName: 'a CA' },
+    ValidNotAfter: '2030-01-01T00:00:00Z',
+  });
+  assert.deepEqual(await new Management(doors).certificates(signal), [
+    { subject: 'bmc.example', issuer: 'a CA', notAfter: '2030-01-01T00:00:00Z' },
+  ]);
+});

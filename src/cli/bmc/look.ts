@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Inventory } from '../../bmc/capabilities.ts';
+import { bmcErrors } from '../../bmc/errors.ts';
 import { type LeafOptions, leaf, need, offers, runLeaf } from './leaf.ts';
 import type { Result } from './output.ts';
 
@@ -36,6 +37,21 @@ export function lookCommands(): Command[] {
         rows: (await need(bmc, 'management').accounts(signal)).map((a) => ({ ...a })),
         none: 'no accounts',
       })),
+    ),
+    leaf('certificates', 'List the certificates of the BMC').action((target: string, options: LeafOptions) =>
+      runLeaf(target, options, async (bmc, signal) => {
+        const management = need(bmc, 'management');
+        if (management.certificates === undefined)
+          throw bmcErrors.make('BMC_UNSUPPORTED', `BMC ${bmc.address} lists no certificates`);
+        const found = await management.certificates(signal);
+        const rows = found.map(({ subject, issuer, notAfter, fingerprint }) => ({
+          subject,
+          issuer,
+          notAfter,
+          fingerprint,
+        }));
+        return { rows, none: 'no certificates' };
+      }),
     ),
   ];
 }
