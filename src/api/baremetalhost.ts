@@ -48,8 +48,21 @@ export interface Image {
   ociAuthSecretName?: string;
 }
 
+/** Which drives: `physicalDisks` of `controller`, or as many as `numberOfPhysicalDisks` of a kind. */
+export interface HardwareRaidVolume {
+  /** 0, 1, 2, 5, 6, 1+0, 5+0, 6+0 */
+  level: string;
+  name?: string;
+  controller?: string;
+  numberOfPhysicalDisks?: number;
+  physicalDisks?: string[];
+  rotational?: boolean;
+  /** 0 or absent: all there is. */
+  sizeGibibytes?: number;
+}
+
 export interface RaidConfig {
-  hardwareRAIDVolumes?: unknown[] | null;
+  hardwareRAIDVolumes?: HardwareRaidVolume[] | null;
   softwareRAIDVolumes?: unknown[] | null;
 }
 

@@ -54,6 +54,8 @@ export interface HostProgressStatus {
   cleanedAt?: string;
   /** The firmware update under way. Stored as soon as the BMC has taken it. */
   firmware?: FirmwareProgress;
+  /** RAID volumes that are still to be made or seen. Stored before the first is deleted, removed when all were seen. */
+  raid?: RaidProgress;
   /** Bounded; oldest dropped first. */
   timeline?: TimelineEntry[];
 }
@@ -83,6 +85,28 @@ export interface FirmwareProgress {
   since: string;
   /** The machine was restarted for it. */
   restarted?: boolean;
+}
+
+export interface RaidProgress {
+  /** Digest of the volumes that are wanted. */
+  wanted: string;
+  /** The plan; it stays the same until the preparation begins anew. */
+  creates?: RaidVolumePlan[];
+  /** Orders that the controller has taken: volumes to delete, first drives of volumes to make. None is given twice. */
+  ordered?: string[];
+  /** When the last of them was given. */
+  orderedAt?: string;
+  /** When the machine was restarted for them. */
+  restartedAt?: string;
+}
+
+/** One volume, its drives and its controller as the BMC calls them. No `bytes`: all there is. */
+export interface RaidVolumePlan {
+  controller: string;
+  name?: string;
+  level: string;
+  bytes?: number;
+  drives: string[];
 }
 
 export interface RamdiskBootStatus {

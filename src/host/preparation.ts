@@ -1,7 +1,7 @@
 import { type Steps, ask } from './ask.ts';
 import { wishesNothing } from './firmware.ts';
 import { type Pass, type Verdict, failedIn, unfinished } from './pass.ts';
-import { clearSettings, saveSettings, settingsDiffer } from './profiles.ts';
+import { clearSettings, raidWish, saveSettings, settingsDiffer } from './profiles.ts';
 import { clearError } from './status.ts';
 import { FIRMWARE_NOT_READY_MS } from './timers.ts';
 
@@ -11,7 +11,12 @@ export function* prepare(pass: Pass): Steps<Verdict> {
   const differ = settingsDiffer(host, status);
   const { ready, wish } = yield* ask('firmware', undefined);
   if (!ready) return { kind: 'continue', requeueMs: FIRMWARE_NOT_READY_MS };
-  const outcome = yield* ask('prepare', { restart: failedIn(pass, 'preparation error'), firmware: wish });
+  const raid = raidWish(host, status);
+  const outcome = yield* ask('prepare', {
+    restart: failedIn(pass, 'preparation error'),
+    firmware: wish,
+    ...(raid === undefined ? {} : { raid }),
+  });
   if (outcome.kind === 'failed') clearSettings(status);
   else if (differ) saveSettings(host, status);
   if (outcome.kind === 'failed' && wish.updates.length > 0) yield* ask('firmware-failed', undefined);

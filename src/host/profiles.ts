@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { BareMetalHost, ProvisionStatus, RaidConfig } from '../api/baremetalhost.ts';
 import type { RootDeviceHints } from '../api/hardware.ts';
 import { usesLibvirt } from '../api/predicates.ts';
+import type { RaidWish } from '../provisioner/provisioner.ts';
 import { hostErrors } from './errors.ts';
 import type { HostStatus } from './status.ts';
 
@@ -60,6 +61,14 @@ export function settingsDiffer(host: BareMetalHost, status: HostStatus): boolean
   const wanted = wantedSettings(host, status);
   const { rootDeviceHints, raid } = status.provisioning;
   return !isDeepStrictEqual(wanted.rootDeviceHints, rootDeviceHints) || !isDeepStrictEqual(wanted.raid, raid);
+}
+
+/** The hardware RAID that the spec asks for; undefined: what there is stays as it is. */
+export function raidWish(host: BareMetalHost, status: HostStatus): RaidWish | undefined {
+  const volumes = host.spec.raid?.hardwareRAIDVolumes;
+  if (volumes === undefined || volumes === null) return undefined;
+  const applied = status.provisioning.raid?.hardwareRAIDVolumes;
+  return { volumes, differs: !isDeepStrictEqual(volumes, applied) };
 }
 
 /** Remembers the wanted settings as applied. */

@@ -84,6 +84,10 @@ export interface Limits {
   inspectMs: number;
   /** From the restart of a machine to its BIOS settings being in force. */
   biosMs: number;
+  /** A RAID controller that works at once has carried out an order by then; later means: at the next start. */
+  raidOrderMs: number;
+  /** From the restart of a machine to the RAID volumes that waited for it. */
+  raidMs: number;
   /** One firmware update, the restarts of BMC and machine included. */
   firmwareMs: number;
   cleanMs: number;
@@ -112,6 +116,8 @@ export const DEFAULT_LIMITS: Limits = {
   agentLostMs: 90_000,
   inspectMs: 300_000,
   biosMs: 900_000,
+  raidOrderMs: 30_000,
+  raidMs: 1_200_000,
   firmwareMs: 7_200_000,
   cleanMs: 900_000,
   finishMs: 300_000,

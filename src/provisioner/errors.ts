@@ -61,6 +61,16 @@ export const provisionerErrors = defineErrors({
     retry: true,
     hint: 'the machine restarted and does not show the settings: look at its BIOS and at the log of its BMC',
   },
+  PROVISION_RAID_PLAN: {
+    blame: 'user',
+    retry: false,
+    hint: 'correct spec.raid; nothing was deleted. see the drives with `ingot bmc raid list`',
+  },
+  PROVISION_RAID_NOT_APPLIED: {
+    blame: 'machine',
+    retry: true,
+    hint: 'the controller does not show the volumes that it was told to make: see the log of the BMC',
+  },
   PROVISION_FIRMWARE_FAILED: {
     blame: 'machine',
     retry: true,

@@ -20,9 +20,11 @@ import type {
   Outcome,
   ProvisionRequest,
   Provisioner,
+  RaidWish,
   Registered,
 } from './provisioner.ts';
 import { provisionIdentity, provisioning } from './provisioning.ts';
+import { raidDue } from './raid.ts';
 import { Run } from './run.ts';
 
 /** The provisioner of real machines: BMC, network boot and agent. */
@@ -68,19 +70,21 @@ export class NativeProvisioner implements Provisioner {
     return { kind: 'done', details: found.hardware };
   }
 
-  prepare(context: HostContext, options: { firmware: FirmwareWish }): Promise<Outcome<object>> {
-    const { firmware } = options;
-    const { raid } = context.host.spec;
-    const volumes = (raid?.hardwareRAIDVolumes?.length ?? 0) + (raid?.softwareRAIDVolumes?.length ?? 0);
-    const refused = volumes > 0 ? 'spec.raid' : hasFirmwareSettings(context) ? 'spec.firmware' : undefined;
+  async prepare(context: HostContext, options: { firmware: FirmwareWish; raid?: RaidWish }): Promise<Outcome<object>> {
+    const { firmware, raid } = options;
+    const software = (context.host.spec.raid?.softwareRAIDVolumes?.length ?? 0) > 0;
+    const settings = hasFirmwareSettings(context) ? 'spec.firmware' : undefined;
+    const refused = software ? 'spec.raid.softwareRAIDVolumes' : settings;
     if (refused !== undefined) {
-      const message = `${refused} is not supported by this BMC driver`;
-      return Promise.resolve({ kind: 'failed', code: 'PROVISION_UNSUPPORTED', message });
+      const message = `${refused} is not supported`;
+      return { kind: 'failed', code: 'PROVISION_UNSUPPORTED', message };
     }
     const run = new Run(this.#doors, context);
-    const nothing = Object.keys(firmware.settings).length === 0 && firmware.updates.length === 0;
-    if (nothing && run.operation?.kind !== 'prepare') return Promise.resolve({ kind: 'done' });
-    return runOperation(run, preparing(firmware), firmware);
+    const volumes = (await raidDue(run, raid)) ? raid?.volumes : undefined;
+    const noFirmware = Object.keys(firmware.settings).length === 0 && firmware.updates.length === 0;
+    if (noFirmware && volumes === undefined && run.operation?.kind !== 'prepare') return { kind: 'done' };
+    const request = volumes === undefined ? firmware : { firmware, raid: run.status.raid?.wanted };
+    return await runOperation(run, preparing(firmware, volumes), request);
   }
 
   provision(context: HostContext, request: ProvisionRequest): Promise<Outcome<object>> {

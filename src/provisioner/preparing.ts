@@ -1,17 +1,22 @@
+import type { HardwareRaidVolume } from '../api/baremetalhost.ts';
 import { biosChanges } from '../bmc/bios-values.ts';
 import type { BiosControl, FirmwareControl } from '../bmc/capabilities.ts';
 import { kubeTime } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
-import { Machine } from './machine.ts';
 import type { OperationTable } from './operation.ts';
-import { endRamdisk } from './power.ts';
 import type { FirmwareWish } from './provisioner.ts';
+import { raidSteps } from './raid.ts';
+import { restartMachine } from './restart.ts';
 import type { Run, StepResult } from './run.ts';
 
 const POLL_MS = 5000;
 
-/** Firmware first, since it may bring the settings that are wished for; then the settings, then a look whether they hold. */
-export function preparing(wish: FirmwareWish): OperationTable {
+/**
+ * Firmware first, since it may bring the settings that are wished for; then the settings, then a look whether they hold.
+ * RAID last: a setting may be what makes a controller one for RAID.
+ * @param volumes the RAID volumes to make; undefined: what there is stays
+ */
+export function preparing(wish: FirmwareWish, volumes?: readonly HardwareRaidVolume[]): OperationTable {
   const noSettings = Object.keys(wish.settings).length === 0;
   return {
     kind: 'prepare',
@@ -45,6 +50,7 @@ export function preparing(wish: FirmwareWish): OperationTable {
         skip: () => noSettings,
         run: (run) => verify(run, wish),
       },
+      ...(volumes === undefined ? [] : raidSteps(volumes)),
     ],
   };
 }
@@ -62,7 +68,7 @@ async function stage(run: Run, wish: FirmwareWish): Promise<StepResult> {
 }
 
 async function restartFor(run: Run, wish: FirmwareWish): Promise<StepResult> {
-  if ((await missing(run, wish)).length > 0) await restart(run);
+  if ((await missing(run, wish)).length > 0) await restartMachine(run);
   return { kind: 'next' };
 }
 
@@ -145,7 +151,7 @@ async function follow(
       return { kind: 'failed', code: 'PROVISION_FIRMWARE_FAILED', message: `${component}: ${state.text}` };
     case 'needs-restart':
       if (progress.restarted !== true) {
-        await restart(run);
+        await restartMachine(run);
         await run.update({ firmware: { ...progress, restarted: true } });
       }
       return late(run, component, progress, state.text) ?? { kind: 'again', ms: POLL_MS };
@@ -160,14 +166,6 @@ function late(run: Run, component: string, progress: { since: string }, text: st
   if (run.now - Date.parse(progress.since) <= firmwareMs) return undefined;
   const message = `${component}: no end ${firmwareMs / 1000} s after the update began: ${text}`;
   return { kind: 'failed', code: 'PROVISION_FIRMWARE_FAILED', message };
-}
-
-/** Off and on: a reset keeps old settings on some machines. The ramdisk, if it runs, has nothing to save. */
-async function restart(run: Run): Promise<void> {
-  const machine = new Machine(run);
-  await endRamdisk(run);
-  await machine.off();
-  await machine.on();
 }
 
 function unsupported(message: string): StepResult {

@@ -1,4 +1,4 @@
-import type { BareMetalHost, BootMode, Image } from '../api/baremetalhost.ts';
+import type { BareMetalHost, BootMode, HardwareRaidVolume, Image } from '../api/baremetalhost.ts';
 import type { HardwareDetails, RootDeviceHints } from '../api/hardware.ts';
 
 /**
@@ -14,7 +14,10 @@ export interface Provisioner {
     options: { restart: boolean; force: boolean },
   ): Promise<Outcome<{ details: HardwareDetails }>>;
   /** Manual cleaning: hardware RAID, BIOS settings, firmware. Without anything to do it is done at once. */
-  prepare(host: HostContext, options: { restart: boolean; firmware: FirmwareWish }): Promise<Outcome<object>>;
+  prepare(
+    host: HostContext,
+    options: { restart: boolean; firmware: FirmwareWish; raid?: RaidWish },
+  ): Promise<Outcome<object>>;
   provision(host: HostContext, options: ProvisionRequest): Promise<Outcome<object>>;
   deprovision(
     host: HostContext,
@@ -43,6 +46,13 @@ export interface FirmwareWish {
   /** BIOS settings by name. */
   settings: Readonly<Record<string, number | string>>;
   updates: readonly { component: string; url: string }[];
+}
+
+/** `spec.raid.hardwareRAIDVolumes`; an empty list: none may be left. */
+export interface RaidWish {
+  volumes: readonly HardwareRaidVolume[];
+  /** The spec is not what was last applied: what is there is deleted and made anew. */
+  differs: boolean;
 }
 
 export interface DataImageChange {

@@ -2,6 +2,7 @@ import type { HardwareDetails } from '../../src/api/hardware.ts';
 import type {
   DataImageChange,
   FirmwareWish,
+  RaidWish,
   HostContext,
   Outcome,
   Provisioner,
@@ -102,7 +103,10 @@ export class FakeProvisioner implements Provisioner {
     });
   }
 
-  async prepare(host: HostContext, options: { restart: boolean; firmware: FirmwareWish }): Promise<Outcome<object>> {
+  async prepare(
+    host: HostContext,
+    options: { restart: boolean; firmware: FirmwareWish; raid?: RaidWish },
+  ): Promise<Outcome<object>> {
     return this.#run('prepare', host, options, () => ({}));
   }
 

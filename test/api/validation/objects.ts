@@ -203,6 +203,13 @@ const PROGRESS: Complete<HostProgressStatus> = {
   mediaEjectTried: 1,
   liveIso: { since: AT },
   firmware: { done: 1, handle: 'h', since: AT, restarted: true },
+  raid: {
+    wanted: 'd',
+    creates: [{ controller: '/c', name: 'n', level: '1+0', bytes: 1, drives: ['/d'] }],
+    ordered: ['/v'],
+    orderedAt: AT,
+    restartedAt: AT,
+  },
   mediaFetch: { attempt: 1, percent: 50, at: AT },
   softOffSince: AT,
   cleanedAt: AT,
