@@ -200,6 +200,15 @@ suite('observable traces (metal3-compat §2.19)', () => {
     const { status } = await lab.settled();
     assert.deepEqual(lab.states(), ['preparing', 'available']);
     assert.deepEqual(status?.provisioning.raid, { hardwareRAIDVolumes: volumes });
+    const wishes = () => lab.provisioner.of('prepare').map(({ options }) => (options as { raid?: unknown }).raid);
+    assert.deepEqual(wishes().at(-1), { volumes, differs: true });
+    // Other settings are no reason to touch volumes.
+    await lab.edit({ rootDeviceHints: { deviceName: '/dev/sdb' } });
+    await lab.settled();
+    assert.deepEqual(wishes().at(-1), { volumes, differs: false });
+    await lab.edit({ raid: { hardwareRAIDVolumes: null }, rootDeviceHints: { deviceName: '/dev/sdc' } });
+    await lab.settled();
+    assert.equal(wishes().at(-1), undefined);
   });
 
   test('base reboot annotation', async () => {

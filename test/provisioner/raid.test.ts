@@ -5,9 +5,16 @@ import fc from 'fast-check';
 import type { HardwareRaidVolume } from '../../src/api/baremetalhost.ts';
 import type { StorageController, StorageDrive, StorageVolume } from '../../src/bmc/capabilities.ts';
 import { bmcErrors } from '../../src/bmc/errors.ts';
+import { openBmc } from '../../src/bmc/open.ts';
+import { systemClock } from '../../src/core/clock.ts';
+import { silentLogger } from '../../src/core/log.ts';
 import type { Outcome } from '../../src/provisioner/provisioner.ts';
 import { planRaid } from '../../src/provisioner/raid-plan.ts';
+import { dellIdrac9 } from '../../src/sim/redfish/personalities/dell-idrac9.ts';
+import { plain } from '../../src/sim/redfish/personalities/plain.ts';
 import { Engine, KEY, World } from '../support/engine.ts';
+import { QUICK } from '../support/redfish-client.ts';
+import { PASSWORD, USER, startTestBmc } from '../support/redfish-sim.ts';
 
 const GIB = 2 ** 30;
 const MIN: Record<string, number> = { '0': 1, '1': 2, '5': 3, '6': 4, '1+0': 4, '5+0': 6, '6+0': 8 };
@@ -351,4 +358,56 @@ describe('provisioner: hardware RAID', () => {
     const software = await engine.provisioner.prepare({ ...context, host }, { firmware: NOTHING });
     assert.match(software.kind === 'failed' ? software.message : '', /softwareRAIDVolumes is not supported/);
   });
+});
+
+describe('provisioner: hardware RAID of simulated Redfish BMCs', () => {
+  for (const personality of [plain, dellIdrac9]) {
+    it(`${personality.name}: volumes are replaced, also where a restart is needed for it`, async () => {
+      await using sim = await startTestBmc({ personality });
+      const world = new World();
+      // Longer than the simulator takes to work at once.
+      world.limits.raidOrderMs = 2000;
+      const bmc = openBmc({
+        address: `redfish${sim.bmc.url.startsWith('https') ? '' : '+http'}://127.0.0.1:${sim.bmc.port}`,
+        credentials: { username: USER, password: PASSWORD },
+        disableCertificateVerification: true,
+        doors: { clock: systemClock, log: silentLogger, random: Math.random },
+        // The simulator's vendors are busy for hundreds of milliseconds, not for seconds.
+        redfishTiming: { ...QUICK, busyPauseMs: 250, postPauseMs: 50, postPauseMaxMs: 200 },
+        powerTiming: { reachMs: 30_000, pollMs: 20, pollMaxMs: 200, resendMs: 1000 },
+      });
+      world.bmc = bmc;
+      const engine = await Engine.start(world);
+      await world.addHost();
+      const prepare = async (volumes: HardwareRaidVolume[]) => {
+        for (const end = performance.now() + 60_000; performance.now() < end;) {
+          const context = await engine.context();
+          const firmware = { settings: {}, updates: [] };
+          const differs = engine.book.status(KEY).raid === undefined;
+          const outcome = await engine.provisioner.prepare(context, { firmware, raid: { volumes, differs } });
+          if (outcome.kind !== 'continue') return outcome;
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        return undefined;
+      };
+      const volumes = () => sim.bmc.service.storage.list().map((v) => `${v.name} ${v.raid} ${v.drives.length}`);
+      try {
+        const first = [{ level: '1', name: 'root' }];
+        assert.deepEqual(await prepare(first), { kind: 'done' });
+        assert.deepEqual(volumes(), ['root RAID1 2']);
+        const second = [
+          { level: '5', name: 'all', numberOfPhysicalDisks: 3 },
+          { level: '0', name: 'rest' },
+        ];
+        assert.deepEqual(await prepare(second), { kind: 'done' });
+        assert.deepEqual(volumes().toSorted(), ['all RAID5 3', 'rest RAID0 1']);
+        assert.deepEqual(await prepare([]), { kind: 'done' });
+        assert.deepEqual(volumes(), []);
+      } finally {
+        await engine.kill();
+        await bmc.close();
+        await world.end();
+      }
+    });
+  }
 });
