@@ -10,6 +10,7 @@ import { SECRET } from './api/resources.ts';
 import { BmcPool } from './bmc/pool.ts';
 import { decideBoot } from './boot/decide.ts';
 import { dhcpObserver } from './boot/dhcp-observer.ts';
+import { EventUrls } from './boot/event-urls.ts';
 import { ProgressBook } from './boot/progress-book.ts';
 import { RamdiskMedia } from './boot/ramdisk-media.ts';
 import { scriptScope } from './boot/script-for.ts';
@@ -51,7 +52,7 @@ import { serverErrors } from './server/errors.ts';
 import { IsoBase } from './server/iso-base.ts';
 import { startAgentApi, startBootHttp } from './server/listen.ts';
 import { localAddressTowards } from './server/local-address.ts';
-import { type MediaAddresses, mediaBases } from './server/media-bases.ts';
+import { type MediaAddresses, bmcBase, mediaBases } from './server/media-bases.ts';
 import { MediaFetch } from './server/media-fetch.ts';
 import { loaderSource, tftpObserver } from './server/tftp-files.ts';
 import type { ServingCert } from './server/tls.ts';
@@ -82,6 +83,8 @@ export interface EngineConfig {
   ramdiskAddress?: string | undefined;
   /** Record the serial console of every boot into the ramdisk. */
   recordConsole?: boolean | undefined;
+  /** Let Redfish BMCs post their events to us. */
+  bmcEvents?: boolean | undefined;
   limits: Partial<Limits>;
   hosts: Partial<HostControllerConfig>;
 }
@@ -119,7 +122,7 @@ export async function startEngine(config: EngineConfig, doors: EngineDoors): Pro
   const parts = await machineSide(config, doors, stack);
   const { book, timeline, sightings, files } = parts;
   const where = { address: '0.0.0.0', port: config.httpPort };
-  const http = await startBootHttp(where, parts.boot, doors.metrics, doors.log, parts.mediaHttp);
+  const http = await startBootHttp(where, parts.boot, doors.metrics, doors.log, parts.more);
   stack.defer(() => http.close());
   parts.ports.http = http.port;
   const observe = tftpObserver(timeline, (ip) => sightings.hostAt(ip));
@@ -202,19 +205,18 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
   };
   const iso = await IsoBase.open(config.ramdiskDir);
   if (iso !== undefined) stack.defer(() => iso.close());
+  const addresses = () => mediaAddresses(config, () => ({ http: ports.http, agent: agent.port }));
   const media = new RamdiskMedia({
     ...script,
     iso: iso?.info,
-    bases: (host) =>
-      mediaBases(
-        host,
-        mediaAddresses(config, () => ({ http: ports.http, agent: agent.port })),
-      ),
+    bases: (host) => mediaBases(host, addresses()),
     networkData: (host) => readPreprovisioningNetwork(store, host),
   });
   const bytes = new ByteCounter(metrics);
   const fetched = new MediaFetch({ book, timeline, clock });
   const mediaHttp = iso === undefined ? undefined : { book, signer, media, iso, fetched, bytes, clock };
+  const events =
+    config.bmcEvents === true ? new EventUrls({ signer, base: (host) => bmcBase(host, addresses()) }) : undefined;
   const provisioner = new NativeProvisioner({
     book,
     timeline,
@@ -224,6 +226,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     bmcs,
     images,
     media,
+    events,
     signer,
     clock,
     log,
@@ -262,7 +265,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     provisioner,
     bmcs,
     boot,
-    mediaHttp,
+    more: { media: mediaHttp, events: events === undefined ? undefined : { urls: events, book, timeline, clock } },
     ports,
     agentPort: agent.port,
     onWake,

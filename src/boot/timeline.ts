@@ -10,6 +10,10 @@ const MERGE_WINDOW = 6;
 const MERGE_WITHIN_MS = 120_000;
 const MAX_TEXT = 300;
 
+/** A BMC that talks on and on must not push out what happened. */
+const EVENT = 'bmc-event';
+const EVENT_LIMIT = 30;
+
 /** Machines repeat themselves; what we and our agent do is one thing each time. */
 const REPEATS: ReadonlySet<TimelineSource> = new Set(['dhcp', 'tftp', 'http', 'bmc']);
 /** Anybody on the boot network can try to register, and must not push out what really happened. */
@@ -37,7 +41,10 @@ export function withObservation(timeline: readonly TimelineEntry[], seen: Observ
   );
   const same = REPEATS.has(seen.source) || seen.kind === REFUSED ? timeline[index] : undefined;
   if (same !== undefined) return timeline.with(index, { ...same, count: (same.count ?? 1) + 1, lastAt: at });
-  return [...timeline.slice(-(TIMELINE_LIMIT - 1)), { at, source: seen.source, kind: seen.kind, text }];
+  const events = seen.kind === EVENT ? timeline.filter((e) => e.kind === EVENT) : [];
+  const [oldest] = events.length >= EVENT_LIMIT ? events : [];
+  const kept = timeline.filter((e) => e !== oldest);
+  return [...kept.slice(-(TIMELINE_LIMIT - 1)), { at, source: seen.source, kind: seen.kind, text }];
 }
 
 /** When an entry was last seen, ms. */

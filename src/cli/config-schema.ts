@@ -48,6 +48,7 @@ export const configSchema = z.strictObject({
   mediaAddress: address.transform(formatIpv4).optional(),
   ramdiskAddress: address.transform(formatIpv4).optional(),
   recordConsole: z.boolean().optional(),
+  bmcEvents: z.boolean().optional(),
   data: name.optional(),
   ramdisk: name.optional(),
   ipxe: name.optional(),

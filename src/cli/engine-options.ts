@@ -38,6 +38,7 @@ export interface EngineOptions {
   mediaAddress?: string;
   ramdiskAddress?: string;
   recordConsole?: boolean;
+  bmcEvents?: boolean;
   agentBootTimeout: number;
   missedBootTimeout: number;
   agentLostTimeout: number;
@@ -96,6 +97,7 @@ export function addEngineOptions(command: Command): Command {
     )
     .option('--bmc-ca <file>', 'PEM file with CAs to trust in certificates of Redfish BMCs, beside the system’s')
     .option('--record-console', 'record the serial console of each boot into the ramdisk (takes the BMC’s console)')
+    .option('--bmc-events', 'let Redfish BMCs post their events to --http-port; `ingot explain --timeline` shows them')
     .addOption(
       new Option('--agent-boot-timeout <s>', 'from power on to the agent’s registration')
         .default(900)
@@ -145,6 +147,7 @@ export function engineConfig(o: EngineOptions): EngineConfig {
     mediaAddress: o.mediaAddress,
     ramdiskAddress: o.ramdiskAddress,
     recordConsole: o.recordConsole,
+    bmcEvents: o.bmcEvents,
     limits: {
       agentBootMs: o.agentBootTimeout * 1000,
       missedBootMs: o.missedBootTimeout * 1000,

@@ -41,6 +41,7 @@ function optionsOf(file: ConfigFile, dir: string): Partial<Record<keyof EngineOp
     mediaAddress: file.mediaAddress,
     ramdiskAddress: file.ramdiskAddress,
     recordConsole: file.recordConsole,
+    bmcEvents: file.bmcEvents,
     agentBootTimeout: timeouts?.agentBoot,
     missedBootTimeout: timeouts?.missedBoot,
     agentLostTimeout: timeouts?.agentLost,

@@ -35,8 +35,11 @@ const SECRET_KEYS = new Set([
 /** Values that look like our signed URLs or tokens on a kernel command line. */
 const SECRET_TEXT = /((?:token|sig|password|authorization)["']?\s*[=:]\s*["']?(?:bearer\s+)?)[^\s"'&]+/gi;
 
-/** The signature in the path of a machine's ISO (`boot/ramdisk-media.ts`): some BMCs refuse URLs with a query. */
-const SECRET_SEGMENT = /(\/media\/[^/\s"']+\/\d+\/)[^/\s"']+/g;
+/**
+ * The signature in the path of a machine's ISO (`boot/ramdisk-media.ts`) or of the receiver of its BMC's events
+ * (`boot/event-urls.ts`): some BMCs refuse URLs with a query.
+ */
+const SECRET_SEGMENT = /(\/(?:media\/[^/\s"']+\/\d+|redfish-events\/[^/\s"']+)\/)[^/\s"']+/g;
 
 /** A copy of `value` with secrets replaced; depth and size are bounded, so it is safe on hostile objects. */
 export function redact(value: unknown, depth = 0): unknown {

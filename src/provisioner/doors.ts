@@ -2,6 +2,7 @@ import type { BareMetalHost, Image } from '../api/baremetalhost.ts';
 import type { HostProgressStatus } from '../api/hostprogress.ts';
 import type { ObjectKey } from '../api/meta.ts';
 import type { Bmc } from '../bmc/bmc.ts';
+import type { EventUrls } from '../boot/event-urls.ts';
 import type { ProgressBook } from '../boot/progress-book.ts';
 import type { Timeline } from '../boot/timeline.ts';
 import type { UrlSigner } from '../boot/url-signing.ts';
@@ -142,6 +143,8 @@ export interface ProvisionerDoors {
   signer: UrlSigner;
   /** Records consoles of boots; undefined: there is nowhere to keep them. */
   recorder?: Pick<ConsoleRecorder, 'start' | 'finish'> | undefined;
+  /** Where BMCs post their events; undefined: they are not asked to. */
+  events?: EventUrls | undefined;
   /** Are all consoles recorded, or only those of hosts whose annotation asks for it? */
   recordAll?: boolean;
   clock: Clock;

@@ -2,6 +2,7 @@ import type { InspectResult } from '../agent-protocol/messages.ts';
 import { kubeTime } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
 import { IngotError, errorText } from '../core/errors.ts';
+import { subscribeEvents, unsubscribeEvents } from './bmc-events.ts';
 import { changeDataImage } from './data-image.ts';
 import { deprovisioning } from './deprovisioning.ts';
 import type { ProvisionerDoors } from './doors.ts';
@@ -49,6 +50,7 @@ export class NativeProvisioner implements Provisioner {
       await run.update({ bmc: { ...suite, poweredOn, lastContact: kubeTime(run.now) } });
       run.see('bmc', 'bmc-verified', `BMC answers with these credentials (${info.protocol})`);
       for (const warning of info.warnings ?? []) run.see('bmc', 'bmc-warning', warning);
+      if (this.#doors.events !== undefined) await subscribeEvents(run, bmc);
       return { kind: 'done', id: run.host.metadata.uid ?? run.name, poweredOn };
     } catch (error) {
       return failure(run, error);
@@ -116,6 +118,7 @@ export class NativeProvisioner implements Provisioner {
     this.#doors.sessions.forget(run.key);
     this.#doors.astray.forget(run.key);
     this.#doors.recorder?.finish(run.key);
+    await unsubscribeEvents(run);
     await this.#doors.bmcs.release(run.key);
     await run.update({
       boot: { intent: 'none', since: kubeTime(run.now) },

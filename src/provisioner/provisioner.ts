@@ -25,7 +25,10 @@ export interface Provisioner {
   ): Promise<Outcome<object>>;
   /** Tells the engine that this host runs something and must not be touched (provisioned, externally provisioned). */
   adopt(host: HostContext): Promise<Outcome<object>>;
-  /** Forgets the host: sessions closed, boot intent none, HostProgress left to garbage collection. Touches no machine. */
+  /**
+   * Forgets the host: sessions closed, boot intent none, HostProgress left to garbage collection. Touches no machine; its
+   * BMC is asked to post no more events to us, if it was asked to.
+   */
   forget(host: HostContext): Promise<Outcome<object>>;
   /** undefined: the BMC does not say. */
   powerState(host: HostContext): Promise<Outcome<{ poweredOn: boolean | undefined }>>;

@@ -11,6 +11,11 @@ export const serverErrors = defineErrors({
     retry: false,
     hint: 'the agent and the server are of different versions; rebuild the ramdisk',
   },
+  SERVER_EVENT_INVALID: {
+    blame: 'peer',
+    retry: false,
+    hint: 'BMCs post events as Redfish has it (DSP0266): an object with a list of Events',
+  },
   SERVER_CONFIG: {
     blame: 'user',
     retry: false,

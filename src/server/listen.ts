@@ -7,6 +7,7 @@ import { entryRoutes } from './boot-entry.ts';
 import { type BootHttpDoors, bootRoutes } from './boot-http.ts';
 import { serverErrors } from './errors.ts';
 import { type MediaHttpDoors, mediaRoutes } from './media-http.ts';
+import { type EventDoors, eventRoutes } from './redfish-events.ts';
 
 export interface Listener {
   port: number;
@@ -47,12 +48,13 @@ export async function startBootHttp(
   doors: BootHttpDoors,
   metrics: Metrics,
   log: Logger,
-  media?: MediaHttpDoors,
+  more: { media?: MediaHttpDoors | undefined; events?: EventDoors | undefined } = {},
 ): Promise<Listener> {
   const app = Fastify({ logger: false, ...PATIENCE, bodyLimit: 1024, exposeHeadRoutes: true });
   errorsAsJson(app, log);
   bootRoutes(app, doors);
-  if (media !== undefined) mediaRoutes(app, media);
+  if (more.media !== undefined) mediaRoutes(app, more.media);
+  if (more.events !== undefined) eventRoutes(app, more.events);
   if (doors.entry !== undefined) entryRoutes(app, doors, doors.entry);
   app.get('/healthz', () => Promise.resolve('ok\n'));
   app.get('/metrics', async (_request, reply) => {

@@ -36,6 +36,12 @@ export async function mediaBases(host: BareMetalHost, at: MediaAddresses): Promi
   return { http: `http://${fetched}:${http}`, agent: `https://${reached}:${agent}` };
 }
 
+/** Where the BMC of a host, which is never the machine itself, finds our HTTP server. @throws BOOT_MEDIA_ADDRESS */
+export async function bmcBase(host: BareMetalHost, at: MediaAddresses): Promise<string> {
+  const address = at.media ?? (await usable(at.bmcOf(host).host, at.towards));
+  return `http://${address}:${at.ports().http}`;
+}
+
 async function usable(bmcHost: string, towards: MediaAddresses['towards']): Promise<string> {
   let address: string;
   try {

@@ -7,6 +7,7 @@ import type { BareMetalHost } from '../../src/api/baremetalhost.ts';
 import { BARE_METAL_HOST } from '../../src/api/resources.ts';
 import type { Bmc } from '../../src/bmc/bmc.ts';
 import { decideBoot } from '../../src/boot/decide.ts';
+import { EventUrls } from '../../src/boot/event-urls.ts';
 import { ProgressBook } from '../../src/boot/progress-book.ts';
 import { RamdiskMedia } from '../../src/boot/ramdisk-media.ts';
 import { scriptScope } from '../../src/boot/script-for.ts';
@@ -97,6 +98,8 @@ export class World {
   /** Records consoles, of all hosts or of those whose annotation asks. */
   recorder: ProvisionerDoors['recorder'];
   recordAll = false;
+  /** BMCs post their events. */
+  bmcEvents = false;
   /** For the ramdisk's kernel, after those it needs. */
   kernelArguments = '';
   /** Where the ramdisk and its ISO are. */
@@ -205,7 +208,10 @@ export class Engine {
         }),
       networkData: (host) => readPreprovisioningNetwork(world.store, host),
     });
+    const eventBase = () => Promise.resolve(`http://127.0.0.1:${world.ports.http}`);
+    const events = world.bmcEvents ? new EventUrls({ signer, base: eventBase }) : undefined;
     const provisioner = new NativeProvisioner({
+      events,
       book,
       timeline,
       sessions,
@@ -268,7 +274,10 @@ export class Engine {
       },
       metrics,
       log,
-      iso === undefined ? undefined : { book, signer, media, iso, fetched, bytes, clock },
+      {
+        media: iso === undefined ? undefined : { book, signer, media, iso, fetched, bytes, clock },
+        events: events === undefined ? undefined : { urls: events, book, timeline, clock },
+      },
     );
     world.ports = { http: http.port, agent: agent.port };
     world.machine.network = (mac) => netboot(book, signer, mac, http.port);
