@@ -3,7 +3,7 @@ import { biosChanges } from '../bmc/bios-values.ts';
 import type { BiosControl, FirmwareControl } from '../bmc/capabilities.ts';
 import { kubeTime } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
-import type { OperationTable } from './operation.ts';
+import type { OperationTable, Step } from './operation.ts';
 import type { FirmwareWish } from './provisioner.ts';
 import { raidSteps } from './raid.ts';
 import { restartMachine } from './restart.ts';
@@ -17,39 +17,24 @@ const POLL_MS = 5000;
  * @param volumes the RAID volumes to make; undefined: what there is stays
  */
 export function preparing(wish: FirmwareWish, volumes?: readonly HardwareRaidVolume[]): OperationTable {
-  const noSettings = Object.keys(wish.settings).length === 0;
+  const step = (name: string, text: string, work: (run: Run, wish: FirmwareWish) => Promise<StepResult>): Step => ({
+    name,
+    text,
+    agent: false,
+    run: (run) => work(run, wish),
+  });
+  const settings = [
+    step('bios-set', 'staging BIOS settings', stage),
+    step('bios-restart', 'restarting the machine for its BIOS settings', restartFor),
+    step('bios-verify', 'reading the BIOS settings back', verify),
+  ];
   return {
     kind: 'prepare',
     phase: 'preparing',
+    // Only what there is to do, so that the timeline tells of nothing else.
     steps: [
-      {
-        name: 'firmware',
-        text: 'updating firmware',
-        agent: false,
-        skip: () => wish.updates.length === 0,
-        run: (run) => updateFirmware(run, wish),
-      },
-      {
-        name: 'bios-set',
-        text: 'staging BIOS settings',
-        agent: false,
-        skip: () => noSettings,
-        run: (run) => stage(run, wish),
-      },
-      {
-        name: 'bios-restart',
-        text: 'restarting the machine for its BIOS settings',
-        agent: false,
-        skip: () => noSettings,
-        run: (run) => restartFor(run, wish),
-      },
-      {
-        name: 'bios-verify',
-        text: 'reading the BIOS settings back',
-        agent: false,
-        skip: () => noSettings,
-        run: (run) => verify(run, wish),
-      },
+      ...(wish.updates.length === 0 ? [] : [step('firmware', 'updating firmware', updateFirmware)]),
+      ...(Object.keys(wish.settings).length === 0 ? [] : settings),
       ...(volumes === undefined ? [] : raidSteps(volumes)),
     ],
   };

@@ -276,6 +276,7 @@ describe('provisioner: hardware RAID', () => {
     );
     const status = engine.book.status(KEY);
     assert.equal(status.raid, undefined);
+    assert.ok(!status.timeline?.some((e) => /BIOS|firmware/.test(e.text)), 'nothing is told that was not to do');
     assert.ok(status.timeline?.some((e) => e.kind === 'raid-applied' && /root, RAID 1 of 2 drives/.test(e.text)));
   });
 
