@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { consoleCommand } from '../console.ts';
 import { biosCommand } from './bios.ts';
 import { firmwareCommand } from './firmware.ts';
 import { lookCommands } from './look.ts';
@@ -30,5 +31,6 @@ Examples:
   for (const command of [mediaCommand(), biosCommand(), firmwareCommand(), raidCommand(), traceCommand()]) {
     bmc.addCommand(command);
   }
+  bmc.addCommand(consoleCommand());
   return bmc;
 }
