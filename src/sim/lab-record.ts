@@ -19,11 +19,20 @@ const RECORD = z.object({
 });
 export type LabRecord = z.infer<typeof RECORD>;
 
-/** Start time of a process in clock ticks since boot (proc(5), field 22); undefined when there is no such process. */
+/**
+ * Start time of a process in clock ticks since boot (proc(5), field 22); undefined when there is no such process, or only
+ * its remains, which stay until the parent looks.
+ */
 export async function processStart(pid: number): Promise<string | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : startIn(text);
+}
+
+/** @param stat the text of /proc/PID/stat */
+export function startIn(stat: string): string | undefined {
   // The second field is the program's name in brackets and may hold blanks and brackets itself.
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19];
+  const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return state === 'Z' || state === 'X' ? undefined : fields[18];
 }
 
 export async function writeLabRecord(record: LabRecord, dir: string = LAB_RECORDS): Promise<void> {

@@ -12,7 +12,7 @@ import { chooseAccelerator } from '../../src/sim/kvm-probe.ts';
 import { labMachine } from '../../src/sim/lab-hosts.ts';
 import { hostManifestsYaml } from '../../src/sim/lab-manifests.ts';
 import { labAddresses } from '../../src/sim/lab-network.ts';
-import { listLabs, processStart, writeLabRecord } from '../../src/sim/lab-record.ts';
+import { listLabs, processStart, startIn, writeLabRecord } from '../../src/sim/lab-record.ts';
 import { NEW_MACHINE_STATE, readMachineState, writeMachineState } from '../../src/sim/machine-state.ts';
 import { qemuArgs } from '../../src/sim/qemu-args.ts';
 
@@ -147,4 +147,10 @@ test('without a KVM device nothing is probed; an answer is remembered', async ()
   }
   assert.equal(probes, 1);
   assert.equal(Object.keys(JSON.parse(await readFile(cacheFile, 'utf8'))).length, 1);
+});
+
+test('a process of which only the remains are left counts as gone', () => {
+  const fields = Array.from({ length: 19 }, (_, i) => String(i + 100));
+  assert.equal(startIn(`7 (a (b) c) S ${fields.join(' ')} 1 2`), '118');
+  assert.equal(startIn(`7 (a (b) c) Z ${fields.join(' ')} 1 2`), undefined);
 });
