@@ -1,11 +1,10 @@
 import type { Clock } from '../core/clock.ts';
-import { unreachable } from '../core/errors.ts';
 import type { ChassisControl } from '../ipmi/chassis.ts';
 import { chassisControl, getChassisStatus } from '../ipmi/commands/chassis.ts';
 import type { Command } from '../ipmi/commands/command.ts';
 import { ipmiErrors } from '../ipmi/errors.ts';
 import type { PowerAction, PowerState } from './bmc.ts';
-import { DEFAULT_POWER_TIMING, type PowerTiming, type Told, reachPower } from './reach-power.ts';
+import { DEFAULT_POWER_TIMING, type PowerTiming, type Told, carryOut, reachPower } from './reach-power.ts';
 
 export interface PowerDoors {
   clock: Clock;
@@ -29,22 +28,12 @@ export class IpmiPower {
   }
 
   async set(action: PowerAction, signal: AbortSignal): Promise<void> {
-    switch (action) {
-      case 'on':
-      case 'off':
-        return await this.#reach(action, signal);
-      case 'soft-off':
-        if ((await this.state(signal)) === 'on') await this.#once('soft-shutdown', signal);
-        return;
-      case 'cycle':
-        // Off and on, each confirmed: the BMC's own cycle is refused by some and keeps old boot settings on others.
-        await this.#reach('off', signal);
-        return await this.#reach('on', signal);
-      case 'reset':
-        return await this.#reset(signal);
-      default:
-        return unreachable(action);
-    }
+    await carryOut(action, {
+      state: () => this.state(signal),
+      reach: (wanted) => this.#reach(wanted, signal),
+      askOff: () => this.#once('soft-shutdown', signal),
+      reset: () => this.#reset(signal),
+    });
   }
 
   /** A machine that is off has nothing to reset: it is switched on, which also ends in a fresh start. */

@@ -1,6 +1,7 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
-import type { PowerState } from './bmc.ts';
+import { unreachable } from '../core/errors.ts';
+import type { PowerAction, PowerState } from './bmc.ts';
 import { bmcErrors } from './errors.ts';
 
 export interface PowerTiming {
@@ -14,6 +15,34 @@ export interface PowerTiming {
 }
 
 export const DEFAULT_POWER_TIMING: PowerTiming = { reachMs: 120_000, pollMs: 100, pollMaxMs: 2000, resendMs: 20_000 };
+
+/** What a protocol does for an action; each way verifies as far as it can. */
+export interface PowerWays {
+  state(): Promise<PowerState>;
+  reach(wanted: PowerState): Promise<void>;
+  askOff(): Promise<void>;
+  reset(): Promise<void>;
+}
+
+/** The same actions mean the same by every protocol. */
+export async function carryOut(action: PowerAction, ways: PowerWays): Promise<void> {
+  switch (action) {
+    case 'on':
+    case 'off':
+      return await ways.reach(action);
+    case 'soft-off':
+      if ((await ways.state()) === 'on') await ways.askOff();
+      return;
+    case 'cycle':
+      // Off and on, each confirmed: the BMC's own cycle is refused by some and keeps old boot settings on others.
+      await ways.reach('off');
+      return await ways.reach('on');
+    case 'reset':
+      return await ways.reset();
+    default:
+      return unreachable(action);
+  }
+}
 
 /** How a BMC took an order. Whatever it says, the state that counts is read afterwards. */
 export interface Told {

@@ -4,7 +4,7 @@ import { redfishErrors } from '../redfish/errors.ts';
 import { ResetAction, type ResetAnswer, type SystemPower, powerOf } from '../redfish/power.ts';
 import type { ServiceDoors } from '../redfish/service-doors.ts';
 import type { PowerAction, PowerState } from './bmc.ts';
-import { DEFAULT_POWER_TIMING, type PowerTiming, SOON_MS, type Told, reachPower } from './reach-power.ts';
+import { DEFAULT_POWER_TIMING, type PowerTiming, SOON_MS, type Told, carryOut, reachPower } from './reach-power.ts';
 
 /** Of an order that is refused just now, `SOON_MS` apart. */
 const CONFLICT_TRIES = 6;
@@ -28,22 +28,12 @@ export class RedfishPower {
   }
 
   async set(action: PowerAction, signal: AbortSignal): Promise<void> {
-    switch (action) {
-      case 'on':
-      case 'off':
-        return await this.#reach(action, signal);
-      case 'soft-off':
-        if ((await this.state(signal)) === 'on') await this.#order('soft-off', signal);
-        return;
-      case 'cycle':
-        // Off and on, each confirmed: a restart keeps old boot settings on some.
-        await this.#reach('off', signal);
-        return await this.#reach('on', signal);
-      case 'reset':
-        return await this.#restart(signal);
-      default:
-        return unreachable(action);
-    }
+    await carryOut(action, {
+      state: () => this.state(signal),
+      reach: (wanted) => this.#reach(wanted, signal),
+      askOff: () => this.#order('soft-off', signal),
+      reset: () => this.#restart(signal),
+    });
   }
 
   /** A machine that is off has nothing to reset; one whose BMC offers no restart is switched off and on. */

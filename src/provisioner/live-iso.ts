@@ -1,5 +1,6 @@
 import { kubeTime } from '../core/clock.ts';
 import { Machine } from './machine.ts';
+import { POWER_ON_STEP } from './power-on-step.ts';
 import type { OperationTable } from './operation.ts';
 import type { ProvisionRequest } from './provisioner.ts';
 import { ejectMedia } from './ramdisk-boot.ts';
@@ -45,15 +46,7 @@ export function liveIso(request: ProvisionRequest): OperationTable {
           return { kind: 'next' };
         },
       },
-      {
-        name: 'power-on',
-        text: 'powering on',
-        agent: false,
-        run: async (run) => {
-          await new Machine(run).on();
-          return { kind: 'next' };
-        },
-      },
+      POWER_ON_STEP,
     ],
   };
 }

@@ -8,6 +8,7 @@ import { cleanStep } from './cleaning.ts';
 import type { ImageJobs } from './image-jobs.ts';
 import { awaitImage, startImage, writeImage } from './image-steps.ts';
 import { Machine } from './machine.ts';
+import { POWER_ON_STEP } from './power-on-step.ts';
 import type { OperationTable, Step } from './operation.ts';
 import type { ProvisionRequest } from './provisioner.ts';
 import { ejectMedia } from './ramdisk-boot.ts';
@@ -43,15 +44,7 @@ export function provisioning(request: ProvisionRequest, images: ImageJobs): Oper
         return { kind: 'next' };
       },
     },
-    {
-      name: 'power-on',
-      text: 'powering on',
-      agent: false,
-      run: async (run) => {
-        await new Machine(run).on();
-        return { kind: 'next' };
-      },
-    },
+    POWER_ON_STEP,
   ];
   return { kind: 'provision', phase: 'provisioning', steps, remembered: true };
 }

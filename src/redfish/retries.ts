@@ -58,7 +58,7 @@ export function pauseAfter(
     return Math.min(timing.postPauseMaxMs, timing.postPauseMs * 2 ** (attempt - 1));
   }
   const busy = hasMessage(refusal, ...BUSY_KEYS) || refusal.status === 429;
-  // What is not implemented stays so.
+  // 501 and 505 say that the BMC cannot do this at all.
   const failed = read && refusal.status >= 500 && refusal.status !== 501 && refusal.status !== 505;
   if ((!busy && !failed) || attempt >= triesOf(refusal, busy, timing)) return undefined;
   return retryAfter ?? (busy || refusal.status === 503 ? timing.busyPauseMs : timing.lostPauseMs);

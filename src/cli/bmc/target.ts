@@ -49,7 +49,7 @@ export function parseTarget(text: string): TargetName {
   if (password.length > 0) {
     throw bmcErrors.make(
       'BMC_CREDENTIALS_INVALID',
-      'a password does not belong into the address, where everybody sees it',
+      'a password does not belong in the address, where everybody sees it',
       {
         hint: 'leave it out: it is asked for, or read from a file or the environment',
       },
