@@ -70,6 +70,14 @@ export const BASE_MESSAGES = {
 
 export type BaseMessage = keyof typeof BASE_MESSAGES;
 
+/** What vendors' own messages mean, by the last part of their id. */
+const VENDOR_MESSAGES: Readonly<Record<string, MessageKind>> = {
+  STOR009: warning('No such drive or volume, or the drive cannot be used in this way.', 0, 'Check the drives.'),
+  STOR018: warning('There is no foreign configuration.', 0, NONE),
+  STOR023: warning('A configuration job for the device exists already.', 0, 'Wait for it, or cancel it.'),
+  STOR060: warning('The controller does not support configuration operations.', 0, 'Check the controller.'),
+};
+
 /** An answer that is an error. Thrown by handlers, written by the server. */
 export class Refusal extends Error {
   readonly status: number;
@@ -111,7 +119,7 @@ export class Refusal extends Error {
     const name = this.messageId.split('.').at(-1) ?? '';
     const kind: MessageKind | undefined = Object.hasOwn(BASE_MESSAGES, name)
       ? BASE_MESSAGES[name as BaseMessage]
-      : undefined;
+      : VENDOR_MESSAGES[name];
     const text = kind?.message ?? `The operation cannot be done now (${name}).`;
     const message = this.args.reduce((t, arg, i) => t.replaceAll(`%${i + 1}`, arg), text);
     const severity = kind?.severity ?? 'Warning';

@@ -9,6 +9,9 @@ export interface Paths {
   /** The collection of virtual media. */
   media: string;
   tasks: string;
+  /** The RAID controller, and its Id. */
+  storage: string;
+  storageId: string;
 }
 
 export const ROOT = '/redfish/v1';
@@ -16,6 +19,7 @@ export const ROOT = '/redfish/v1';
 export function pathsOf(personality: Personality): Paths {
   const { ids, media, biosPath } = personality;
   const system = `${ROOT}/Systems/${ids.system}`;
+  const storageId = ids.storage ?? 'RAID1';
   const manager = `${ROOT}/Managers/${ids.manager}`;
   return {
     system,
@@ -24,5 +28,7 @@ export function pathsOf(personality: Personality): Paths {
     bios: `${system}/${biosPath}`,
     media: `${media.home === 'system' ? system : manager}/VirtualMedia`,
     tasks: `${ROOT}/TaskService/Tasks`,
+    storage: `${system}/Storage/${storageId}`,
+    storageId,
   };
 }

@@ -11,7 +11,7 @@ export interface Personality {
   redfishVersion: string;
   bmcVersion: string;
   biosVersion: string;
-  ids: { system: string; manager: string; chassis: string };
+  ids: { system: string; manager: string; chassis: string; storage?: string };
   media: { home: 'system' | 'manager'; slots: readonly MediaSlotKind[] };
   /** `/Bios` is `/BIOS` on some. */
   biosPath: string;

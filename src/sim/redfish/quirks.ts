@@ -82,7 +82,11 @@ type QuirkRule =
   | { kind: 'blank-model' }
   /** Event subscriptions forget their context. */
   | { kind: 'subscription-without-context' }
-  | { kind: 'no-raid' };
+  | { kind: 'no-raid' }
+  /** RAID as iDRAC has it: controller modes, drives that are no RAID members, foreign configurations, jobs in a queue. */
+  | { kind: 'dell-raid' }
+  /** A RAID controller is configured by one job at a time; the next is refused until it has ended. */
+  | { kind: 'raid-one-job'; messageId: string };
 
 export type QuirkKind = Quirk['kind'];
 export type QuirkOf<K extends QuirkKind> = Extract<Quirk, { kind: K }>;

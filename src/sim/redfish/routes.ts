@@ -3,6 +3,8 @@ import type { Personality } from './personality.ts';
 import { accountRoutes } from './resources/accounts.ts';
 import { biosRoutes } from './resources/bios.ts';
 import { chassisRoutes } from './resources/chassis.ts';
+import { dellJobRoutes } from './resources/dell-jobs.ts';
+import { dellRaidRoutes } from './resources/dell-raid.ts';
 import { eventRoutes } from './resources/events.ts';
 import { hardwareRoutes } from './resources/hardware.ts';
 import { logRoutes } from './resources/logs.ts';
@@ -32,6 +34,8 @@ export function routerOf(personality: Personality): Router {
     ...biosRoutes(paths),
     ...hardwareRoutes(paths, personality),
     ...storageRoutes(paths),
+    ...dellRaidRoutes(paths, personality),
+    ...dellJobRoutes(paths, personality),
     ...mediaRoutes(paths, personality),
     ...chassisRoutes(paths, personality),
     ...managerRoutes(paths, personality),

@@ -11,7 +11,7 @@ import { type Component, components } from './state/firmware.ts';
 import { EventLog } from './state/log.ts';
 import { type MediaSlot, newSlot } from './state/media.ts';
 import { SessionBook } from './state/sessions.ts';
-import { StorageState } from './state/storage.ts';
+import { type StorageOptions, StorageState } from './state/storage.ts';
 import { type BmcEvent, SubscriptionBook } from './state/subscriptions.ts';
 import { TaskBook } from './state/tasks.ts';
 
@@ -24,6 +24,7 @@ export interface ServiceOptions {
   log: Logger;
   /** Added to those of the personality; the later one of a kind wins. */
   quirks?: readonly Quirk[];
+  storage?: StorageOptions;
   /** How long a firmware update takes, ms. Default 2000. */
   updateMs?: number;
   /** How long the BMC is silent while it restarts, ms. Default 3000. */
@@ -95,7 +96,7 @@ export class RedfishService {
     this.subscriptions = new SubscriptionBook(clock, options.log);
     this.bios = new BiosState(machine.facts.serial);
     this.bios.attributes['BootMode'] = machine.bootMode() === 'UEFI' ? 'Uefi' : 'Bios';
-    this.storage = new StorageState(machine.facts.drives);
+    this.storage = new StorageState(machine.facts.drives, options.storage);
     this.media = personality.media.slots.map(newSlot);
     this.firmware = components(personality, machine.facts);
     this.accounts.add({

@@ -1,6 +1,7 @@
 /** What each vendor's service does otherwise than the specification, at the level of HTTP. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FakeClock } from '../../../src/core/clock.ts';
 import { simErrors } from '../../../src/sim/errors.ts';
 import { PERSONALITIES, personalityNamed } from '../../../src/sim/redfish/personalities/all.ts';
 import { pathsOf } from '../../../src/sim/redfish/paths.ts';
@@ -102,6 +103,91 @@ test('dell-idrac9: BIOS settings and the boot mode are jobs for the next start; 
     ImageURI: url,
   });
   assert.equal(update.body.TaskState, 'New');
+});
+
+test('dell-idrac9: RAID mode, foreign and passed-through drives stand in the way of volumes until Dell’s actions', async () => {
+  const clock = new FakeClock();
+  const storage = { mode: 'HBA', foreign: ['Disk.Bay.2'], nonRaid: ['Disk.Bay.0'] } as const;
+  await using t = await startTestBmc({ personality: personalityNamed('dell-idrac9'), clock, storage });
+  const { system, storage: controller, reset } = actions('dell-idrac9');
+  const raid = (await t.get(system)).body.Links.Oem.Dell.DellRaidService['@odata.id'];
+  const act = (name: string, body: object) => t.send('POST', `${raid}/Actions/DellRaidService.${name}`, body);
+  const drive = (n: number) => ({ '@odata.id': `${controller}/Drives/Disk.Bay.${n}` });
+  const create = async (type: string, ...drives: number[]) => {
+    await clock.advance(500);
+    return t.send('POST', `${controller}/Volumes`, { RAIDType: type, Links: { Drives: drives.map(drive) } });
+  };
+  const status = async (n: number) =>
+    (await t.get(drive(n)['@odata.id'])).body.Oem.Dell.DellPhysicalDisk.RaidStatus as string;
+  assert.deepEqual([await status(0), await status(1), await status(2)], ['NonRAID', 'NonRAID', 'Foreign']);
+  assert.equal(messageOf(await create('RAID1', 0, 1)), 'STOR060', 'HBA makes no volumes');
+
+  const link = (await t.get(controller)).body.Controllers['@odata.id'];
+  const [member] = (await t.get(link)).body.Members;
+  const view = (await t.get(member['@odata.id'])).body;
+  assert.equal(view.Oem.Dell.DellStorageController.ControllerMode, 'HBA');
+  const settings = view['@Redfish.Settings'].SettingsObject['@odata.id'];
+  const wanted = { Oem: { Dell: { DellStorageController: { ControllerMode: 'RAID' } } } };
+  const made = await t.send('PATCH', settings, {
+    ...wanted,
+    '@Redfish.SettingsApplyTime': { ApplyTime: 'OnReset' },
+  });
+  assert.equal(made.status, 202);
+  assert.equal(made.body.Oem.Dell.JobType, 'RAIDConfiguration');
+  assert.equal(messageOf(await create('RAID1', 1, 3)), 'STOR060', 'not before the next start');
+  await t.send('POST', reset, { ResetType: 'On' });
+  await clock.advance(2000);
+  assert.equal((await t.get(String(made.body['@odata.id']))).body.TaskState, 'Completed');
+
+  assert.equal(messageOf(await create('RAID1', 0, 1)), 'STOR009', 'passed through');
+  assert.equal((await act('ConvertToRAID', { PDArray: ['Disk.Bay.0'] })).status, 202);
+  await clock.advance(500);
+  assert.equal(await status(0), 'Ready');
+  assert.equal(messageOf(await act('ConvertToRAID', { PDArray: ['Disk.Bay.0'] })), 'STOR009', 'is one already');
+  assert.equal(messageOf(await create('RAID1', 2, 3)), 'STOR009', 'foreign');
+  assert.equal((await act('ClearForeignConfig', { TargetFQDD: 'RAID.Integrated.1-1' })).status, 202);
+  await clock.advance(500);
+  assert.equal(messageOf(await act('ClearForeignConfig', { TargetFQDD: 'RAID.Integrated.1-1' })), 'STOR018');
+
+  const first = await create('RAID1', 0, 1);
+  assert.deepEqual([first.status, first.body.Oem.Dell.JobType], [202, 'RealTimeNoRebootConfiguration']);
+  await clock.advance(200);
+  const second = await t.send('POST', `${controller}/Volumes`, {
+    RAIDType: 'RAID1',
+    Links: { Drives: [drive(2), drive(3)] },
+  });
+  assert.equal(messageOf(second), 'STOR023', 'one job at a time');
+  await clock.advance(500);
+  assert.equal((await create('RAID1', 2, 3)).status, 202);
+});
+
+test('dell-idrac9: a purged task is still a job; clearing the queue forgets what waits for the next start', async () => {
+  const clock = new FakeClock();
+  const personality = personalityNamed('dell-idrac9');
+  await using t = await startTestBmc({ personality, clock, storage: { realTime: false } });
+  const { bios, storage: controller, manager, reset } = actions('dell-idrac9');
+  const links = (await t.get(manager)).body.Links.Oem.Dell;
+  const created = await t.send('POST', `${controller}/Volumes`, {
+    RAIDType: 'RAID0',
+    Links: { Drives: [{ '@odata.id': `${controller}/Drives/Disk.Bay.0` }] },
+  });
+  const job = `${links.Jobs['@odata.id']}/${created.body.Id}`;
+  assert.equal((await t.get(job)).body.JobState, 'Scheduled');
+  await t.send('POST', reset, { ResetType: 'On' });
+  await clock.advance(62_000);
+  assert.equal((await t.get(String(created.body['@odata.id']))).status, 404, 'purged');
+  assert.deepEqual([(await t.get(job)).status, (await t.get(job)).body.JobState], [200, 'Completed']);
+
+  await t.send('DELETE', `${controller}/Volumes/1`);
+  await clock.advance(500);
+  await t.send('PATCH', `${bios}/Settings`, { Attributes: { ProcVirtualization: 'Disabled' } });
+  const clear = `${links.DellJobService['@odata.id']}/Actions/DellJobService.DeleteJobQueue`;
+  assert.equal((await t.send('POST', clear, { JobID: 'JID_CLEARALL' })).status, 204);
+  await t.send('POST', reset, { ResetType: 'ForceRestart' });
+  await clock.advance(500);
+  assert.equal((await t.get(`${controller}/Volumes`)).body['Members@odata.count'], 1);
+  assert.equal((await t.get(bios)).body.Attributes.ProcVirtualization, 'Enabled');
+  assert.equal((await t.get(links.Jobs['@odata.id'])).body['Members@odata.count'], 0);
 });
 
 for (const name of ['hpe-ilo5', 'hpe-ilo6']) {

@@ -10,7 +10,12 @@ export const dellIdrac9: Personality = {
   redfishVersion: '1.17.0',
   bmcVersion: '6.10.30.00',
   biosVersion: '1.9.2',
-  ids: { system: 'System.Embedded.1', manager: 'iDRAC.Embedded.1', chassis: 'System.Embedded.1' },
+  ids: {
+    system: 'System.Embedded.1',
+    manager: 'iDRAC.Embedded.1',
+    chassis: 'System.Embedded.1',
+    storage: 'RAID.Integrated.1-1',
+  },
   media: {
     home: 'manager',
     slots: [
@@ -57,6 +62,16 @@ export const dellIdrac9: Personality = {
     },
     { kind: 'serial-in-sku', evidence: 'SKU holds the service tag [ironic:redfish/inspect.py]' },
     { kind: 'extended-info-object', evidence: '@Message.ExtendedInfo as an object [sushy:exceptions.py]' },
+    {
+      kind: 'dell-raid',
+      evidence: 'controller mode, ConvertToRAID, ClearForeignConfig, job queue [sushy:oem/dell] [ironic:drac/raid.py]',
+    },
+    {
+      kind: 'raid-one-job',
+      messageId: 'IDRAC.2.8.STOR023',
+      evidence:
+        'STOR023: a configuration job for the device exists already (github.com/dell/dellemc-openmanage-ansible-modules, idrac_redfish_storage_controller)',
+    },
     { kind: 'session-limit', sessions: 8, evidence: 'iDRAC and iLO have few sessions too [bmclib:providers/lenovo]' },
   ],
 };

@@ -6,6 +6,7 @@ import type { Paths } from '../paths.ts';
 import { type Body, type Call, NO_CONTENT, type Reply, type Route, link, resource } from '../router.ts';
 import type { RedfishService } from '../service.ts';
 import type { BiosValue } from '../state/bios.ts';
+import { BIOS_JOB } from './dell-job-view.ts';
 import { acceptedJob } from './tasks.ts';
 
 export const BIOS_REGISTRY = 'BiosAttributeRegistry.v1_0_0';
@@ -109,6 +110,7 @@ function checkAttribute(service: RedfishService, name: string, value: unknown): 
 function biosJob(service: RedfishService, name: string): Reply {
   if (!service.quirks.has('bios-job')) return NO_CONTENT;
   const job = service.tasks.start(name);
+  job.record.jobType = BIOS_JOB;
   job.pend('Task successfully scheduled.');
   service.atNextBoot(() => job.done('Job completed successfully.', [service.paths.bios]));
   return acceptedJob(service, job);

@@ -5,6 +5,7 @@ import { type Paths, ROOT } from '../paths.ts';
 import type { Personality } from '../personality.ts';
 import { type Body, NO_CONTENT, OK_HEALTH, type Route, collection, link, resource } from '../router.ts';
 import type { RedfishService } from '../service.ts';
+import { dellJobLinks } from './dell-jobs.ts';
 import { members } from './hardware.ts';
 
 const RESET_TYPES = ['ForceRestart', 'GracefulRestart'];
@@ -93,7 +94,11 @@ function managerView(service: RedfishService, personality: Personality): Body {
     NetworkProtocol: link(`${manager}/NetworkProtocol`),
     LogServices: link(`${manager}/LogServices`),
     ...(personality.media.home === 'manager' ? { VirtualMedia: link(paths.media) } : {}),
-    Links: { ManagerForServers: [link(paths.system)], ManagerForChassis: [link(paths.chassis)] },
+    Links: {
+      ManagerForServers: [link(paths.system)],
+      ManagerForChassis: [link(paths.chassis)],
+      ...dellJobLinks(service),
+    },
     Actions: {
       '#Manager.Reset': {
         target: `${manager}/Actions/Manager.Reset`,

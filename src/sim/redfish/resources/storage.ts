@@ -1,5 +1,5 @@
 import { objectOf, optionalText, shown, text } from '../check.ts';
-import { passConfigWrite } from '../gates.ts';
+import { passConfigWrite, vendorId } from '../gates.ts';
 import { Refusal } from '../messages.ts';
 import type { Paths } from '../paths.ts';
 import {
@@ -14,7 +14,10 @@ import {
   resource,
 } from '../router.ts';
 import type { RedfishService } from '../service.ts';
-import { RAID, type RaidType, type Volume } from '../state/storage.ts';
+import { MODE_LEVELS, RAID, type RaidType, type Volume } from '../state/storage.ts';
+import type { TaskHandle } from '../state/tasks.ts';
+import { raidJobRuns, raidJobType } from './dell-job-view.ts';
+import { controllerMember, dellDrive, isDellRaid, passRaidDrives } from './dell-raid.ts';
 import { driveView } from './hardware.ts';
 import { acceptedJob } from './tasks.ts';
 
@@ -23,7 +26,7 @@ const CREATE_MS = 300;
 /** One RAID controller with its drives and volumes. */
 export function storageRoutes(paths: Paths): Route[] {
   const home = `${paths.system}/Storage`;
-  const controller = `${home}/RAID1`;
+  const controller = paths.storage;
   const volumes = `${controller}/Volumes`;
   return [
     { path: home, get: () => collection(home, 'Storage.Storage', 'Storage', [controller]) },
@@ -32,7 +35,8 @@ export function storageRoutes(paths: Paths): Route[] {
       path: `${controller}/Drives/:drive`,
       get: ({ service, params }) => {
         const drive = service.machine.facts.drives.find((d) => d.id === params['drive']);
-        return drive === undefined ? undefined : driveView(service, `${controller}/Drives/${drive.id}`, drive);
+        if (drive === undefined) return undefined;
+        return { ...driveView(service, `${controller}/Drives/${drive.id}`, drive), ...dellDrive(service, drive.id) };
       },
     },
     {
@@ -43,6 +47,7 @@ export function storageRoutes(paths: Paths): Route[] {
           'Volume.Volume',
           'Volumes',
           service.storage.list().map((v) => `${volumes}/${v.id}`),
+          applyTimes(service),
         ),
       post: (call) => createVolume(call, controller),
     },
@@ -57,9 +62,20 @@ export function storageRoutes(paths: Paths): Route[] {
   ];
 }
 
+/** Said by those alone whose controllers have a choice. */
+function applyTimes(service: RedfishService): Body {
+  if (!isDellRaid(service)) return {};
+  return {
+    '@Redfish.OperationApplyTimeSupport': {
+      '@odata.type': '#Settings.v1_3_5.OperationApplyTimeSupport',
+      SupportedValues: service.storage.realTime ? ['Immediate', 'OnReset'] : ['OnReset'],
+    },
+  };
+}
+
 function controllerView(service: RedfishService, path: string): Body {
-  const raid = service.quirks.has('no-raid') ? [] : Object.keys(RAID);
-  return resource(path, 'Storage.v1_15_0.Storage', 'RAID1', 'RAID controller', {
+  const raid = service.quirks.has('no-raid') ? [] : MODE_LEVELS[service.storage.mode];
+  return resource(path, 'Storage.v1_15_0.Storage', service.paths.storageId, 'RAID controller', {
     StorageControllers: [
       {
         '@odata.id': `${path}#/StorageControllers/0`,
@@ -75,7 +91,8 @@ function controllerView(service: RedfishService, path: string): Body {
     ],
     'Drives@odata.count': service.machine.facts.drives.length,
     Drives: service.machine.facts.drives.map((d) => link(`${path}/Drives/${d.id}`)),
-    ...(raid.length === 0 ? {} : { Volumes: link(`${path}/Volumes`) }),
+    ...(service.quirks.has('no-raid') ? {} : { Volumes: link(`${path}/Volumes`) }),
+    ...controllerMember(service, path),
     Status: OK_HEALTH,
   });
 }
@@ -101,30 +118,43 @@ function createVolume(call: Call, controller: string): Reply {
     if (!machine.facts.drives.some((d) => d.id === id)) throw new Refusal(400, 'ResourceMissingAtURI', [id]);
     if (storage.volumeOf(id) !== undefined) throw new Refusal(409, 'ResourceInUse');
   }
+  passRaidDrives(service, level, drives);
   if (drives.length < RAID[level].min) throw new Refusal(400, 'PropertyValueConflict', ['Links/Drives', 'RAIDType']);
   const most = storage.capacity(level, drives);
   const bytes = body['CapacityBytes'] ?? most;
   if (typeof bytes !== 'number' || bytes <= 0 || bytes > most) {
     throw new Refusal(400, 'PropertyValueNotInList', [shown(bytes), 'CapacityBytes']);
   }
+  passRaidJob(service);
   passConfigWrite(service);
   const name = optionalText(body, 'Name') ?? optionalText(body, 'DisplayName') ?? `Volume of ${drives.length} drives`;
-  const job = service.tasks.start('Create volume');
-  const make = () => {
+  const make = (job: TaskHandle) => {
     const volume = storage.create({ name, raid: level, bytes, drives });
     job.done('The volume was created.', [`${controller}/Volumes/${volume.id}`]);
   };
-  schedule(service, body, make, (message) => job.pend(message));
+  return schedule(service, 'Create volume', body, make);
+}
+
+/** A job that runs soon, or at the next start of the machine where that was asked for or there is no other way. */
+function schedule(service: RedfishService, name: string, body: Body, work: (job: TaskHandle) => void): Reply {
+  const applyTime = optionalText(body, '@Redfish.OperationApplyTime');
+  const waits = applyTime === 'OnReset' || !service.storage.realTime;
+  const job = service.tasks.start(name);
+  job.record.jobType = raidJobType(!waits);
+  const run = () => {
+    if (job.record.endedAt === undefined) work(job);
+  };
+  if (waits) {
+    job.pend('The job runs at the next start of the machine.');
+    service.atNextBoot(run);
+  } else service.later(CREATE_MS, run);
   return acceptedJob(service, job);
 }
 
-/** Now, or at the next start of the machine where that was asked for or there is no other way. */
-function schedule(service: RedfishService, body: Body, work: () => void, pend: (message: string) => void): void {
-  const applyTime = optionalText(body, '@Redfish.OperationApplyTime');
-  if (applyTime === 'OnReset' || service.quirks.has('bios-job')) {
-    pend('The job runs at the next start of the machine.');
-    service.atNextBoot(work);
-  } else service.later(CREATE_MS, work);
+/** Refuses to configure the controller while a job does. */
+function passRaidJob(service: RedfishService): void {
+  const quirk = service.quirks.find('raid-one-job');
+  if (quirk !== undefined && raidJobRuns(service)) throw new Refusal(400, vendorId(quirk.messageId));
 }
 
 function wantedDrives(body: Body, controller: string): string[] {
@@ -139,20 +169,14 @@ function wantedDrives(body: Body, controller: string): string[] {
 function deleteVolume({ service, params, body }: Call): Reply {
   const id = params['volume'] ?? '';
   if (service.storage.get(id) === undefined) throw new Refusal(404, 'ResourceMissingAtURI', [id]);
+  passRaidJob(service);
   passConfigWrite(service);
-  if (!service.quirks.has('bios-job')) {
+  if (!isDellRaid(service)) {
     service.storage.remove(id);
     return NO_CONTENT;
   }
-  const job = service.tasks.start('Delete volume');
-  schedule(
-    service,
-    body,
-    () => {
-      service.storage.remove(id);
-      job.done('The volume was deleted.');
-    },
-    (message) => job.pend(message),
-  );
-  return acceptedJob(service, job);
+  return schedule(service, 'Delete volume', body, (job) => {
+    service.storage.remove(id);
+    job.done('The volume was deleted.');
+  });
 }

@@ -4,6 +4,7 @@ import type { Personality } from '../personality.ts';
 import { type Body, NO_CONTENT, OK_HEALTH, type Reply, type Route, collection, link, resource } from '../router.ts';
 import type { RedfishService } from '../service.ts';
 import { bootView, patchBoot } from './boot.ts';
+import { dellRaidLink } from './dell-raid.ts';
 import { resetSystem } from './power.ts';
 
 /** The computer system, its settings object and its boot options. */
@@ -143,7 +144,7 @@ function systemView(service: RedfishService, id: string): Body {
     SimpleStorage: link(`${system}/SimpleStorage`),
     LogServices: link(`${system}/LogServices`),
     ...(personality.media.home === 'system' ? { VirtualMedia: link(paths.media) } : {}),
-    Links: { Chassis: [link(paths.chassis)], ManagedBy: [link(paths.manager)] },
+    Links: { Chassis: [link(paths.chassis)], ManagedBy: [link(paths.manager)], ...dellRaidLink(service) },
     Actions: {
       '#ComputerSystem.Reset': {
         target: `${system}/Actions/ComputerSystem.Reset`,

@@ -13,6 +13,7 @@ import {
 } from '../router.ts';
 import type { RedfishService } from '../service.ts';
 import { type TaskHandle, type TaskRecord, taskTime } from '../state/tasks.ts';
+import { dellJobBehind } from './dell-job-view.ts';
 
 /** Tasks and their monitors (DSP0266 §8.7). */
 export function taskRoutes(paths: Paths, personality: Personality): Route[] {
@@ -105,6 +106,7 @@ function taskView(service: RedfishService, task: TaskRecord): Body {
     StartTime: taskTime(task.startedAt),
     ...(task.endedAt === undefined ? {} : { EndTime: taskTime(task.endedAt) }),
     TaskMonitor: monitorOf(service, task.id),
+    ...dellJobBehind(service, task),
     Messages: task.messages.map((text) => ({
       '@odata.type': '#Message.v1_1_1.Message',
       MessageId: bad ? 'Base.1.12.InternalError' : 'Base.1.12.Success',

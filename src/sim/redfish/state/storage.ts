@@ -21,14 +21,44 @@ export interface Volume {
   drives: readonly string[];
 }
 
-/** The RAID controller's volumes. A drive belongs to at most one. */
+/** PERC 9 knows RAID and HBA, PERC 10 RAID and EnhancedHBA, later ones RAID alone. */
+export type ControllerMode = 'RAID' | 'EnhancedHBA' | 'HBA';
+
+/** Levels that a controller makes in each mode. */
+export const MODE_LEVELS: Readonly<Record<ControllerMode, readonly RaidType[]>> = {
+  RAID: Object.keys(RAID) as RaidType[],
+  EnhancedHBA: ['RAID0', 'RAID1', 'RAID10'],
+  HBA: [],
+};
+
+/** In what state a machine's storage is found. Drives by their ids. */
+export interface StorageOptions {
+  /** Default RAID. */
+  mode?: ControllerMode;
+  /** Drives with the configuration of another controller on them: none can use them before it is cleared. */
+  foreign?: readonly string[];
+  /** Drives that the controller passes through, and that must be converted before a volume can have them. */
+  nonRaid?: readonly string[];
+  /** Default true: volumes are made while the machine runs. False, as on BOSS cards: only at its next start. */
+  realTime?: boolean;
+}
+
+/** The RAID controller's volumes. A drive belongs to at most one. Its fields may be changed at any time. */
 export class StorageState {
+  mode: ControllerMode;
+  realTime: boolean;
+  readonly foreign: Set<string>;
+  readonly nonRaid: Set<string>;
   readonly #drives: readonly DriveFacts[];
   readonly #volumes = new Map<string, Volume>();
   #nextId = 1;
 
-  constructor(drives: readonly DriveFacts[]) {
+  constructor(drives: readonly DriveFacts[], options: StorageOptions = {}) {
     this.#drives = drives;
+    this.mode = options.mode ?? 'RAID';
+    this.realTime = options.realTime ?? true;
+    this.foreign = new Set(options.foreign);
+    this.nonRaid = new Set(options.nonRaid);
   }
 
   list(): Volume[] {

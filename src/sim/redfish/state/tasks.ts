@@ -14,6 +14,8 @@ export interface TaskRecord {
   messages: string[];
   /** Resources that it made or changed. */
   touched: string[];
+  /** Dell's word for what it does, where it is more than a task. */
+  jobType?: string;
 }
 
 /** How a piece of work says how far it is, and ends. */
@@ -35,6 +37,8 @@ export class TaskBook {
   readonly #clock: Clock;
   readonly #quirks: Quirks;
   readonly #tasks = new Map<string, TaskRecord>();
+  /** Dell keeps the job behind a task when the task is long gone. */
+  readonly #jobs = new Map<string, TaskRecord>();
   readonly #onChange: (task: TaskRecord) => void;
   #nextId = 1;
 
@@ -57,6 +61,7 @@ export class TaskBook {
       touched: [],
     };
     this.#tasks.set(record.id, record);
+    this.#jobs.set(record.id, record);
     if (slowStart) {
       this.#clock.timer(NEW_MS, () => void (record.state === 'New' && (record.state = 'Running')), true);
     }
@@ -68,6 +73,7 @@ export class TaskBook {
       record.messages.push(message);
       const keep = this.#quirks.find('tasks-purged')?.afterMs ?? KEEP_MS;
       this.#clock.timer(keep, () => this.#tasks.delete(record.id), true);
+      this.#clock.timer(KEEP_MS, () => this.#jobs.delete(record.id), true);
       this.#onChange(record);
     };
     return {
@@ -99,6 +105,21 @@ export class TaskBook {
 
   remove(id: string): void {
     this.#tasks.delete(id);
+  }
+
+  job(id: string): TaskRecord | undefined {
+    return this.#jobs.get(id);
+  }
+
+  jobs(): TaskRecord[] {
+    return [...this.#jobs.values()];
+  }
+
+  /** The job and its task are gone; what it waited for never happens. */
+  cancel(record: TaskRecord): void {
+    record.endedAt ??= this.#clock.now();
+    this.#tasks.delete(record.id);
+    this.#jobs.delete(record.id);
   }
 }
 
