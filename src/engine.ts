@@ -179,6 +179,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     store: new ConsoleLogs(join(config.dataDir, 'consoles')),
     clock,
     log,
+    see: (key, seen) => timeline.add(key, seen),
     characters: DEFAULT_CONSOLE_BYTES,
     longestMs: limits.agentBootMs,
     signal,
@@ -250,6 +251,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     bytes,
     astray,
     script,
+    scriptSent: (key: ObjectKey) => recorder.booted(key),
     hostAt: (ip: string) => sightings.hostAt(ip),
     // With a DHCP server of our own no machine needs it, and nobody may ask without being on the boot network.
     entry: config.dhcp === 'off' ? { log, seen: (ip: string, mac: string) => sightings.seen(ip, mac) } : undefined,

@@ -24,6 +24,7 @@ const OWN_DHCP = ['--range', LAB_RANGE];
 
 /**
  * Starts `ingot up` inside the lab's network and waits until it says that it is ready.
+ * @param more arguments of `ingot up`
  * @param dhcp arguments that say who gives addresses
  * @throws when it ends or stays silent
  */
@@ -32,13 +33,14 @@ export async function startEngine(
   dir: string,
   ramdisk: string,
   signal: AbortSignal,
+  more: readonly string[] = [],
   dhcp: readonly string[] = OWN_DHCP,
 ): Promise<Engine> {
   const data = join(dir, 'engine');
   await mkdir(data, { recursive: true });
   let ready: (line: string) => void = () => {};
   const isReady = new Promise<string>((resolve) => (ready = resolve));
-  const listen = ['--interface', network.bridge, ...dhcp, '--api-address', network.insideAddress];
+  const listen = ['--interface', network.bridge, ...dhcp, ...more, '--api-address', network.insideAddress];
   const up = ['up', '--data', data, ...listen, '--ramdisk', ramdisk, '--yes', '--json'];
   const log = join(dir, 'engine.log');
   // With --json a failed start says why on its standard output.

@@ -219,10 +219,16 @@ export interface FruControl {
   fru(signal: AbortSignal): Promise<FruField[]>;
 }
 
+export type WhenHeld = 'take' | 'wait';
+
 /** Serial console. One reader and writer at a time. */
 export interface ConsoleControl {
-  /** @param notice gets words for people: "console lost, connecting again" */
-  open(signal: AbortSignal, notice?: (text: string) => void): Promise<ConsoleStream>;
+  /**
+   * @param notice gets words for people: "console lost, connecting again"
+   * @param whenHeld what to do about another session that has the console: `take` it away from there, which is the default,
+   * or leave it there and `wait` for its end, as long as the stream is open
+   */
+  open(signal: AbortSignal, notice?: (text: string) => void, whenHeld?: WhenHeld): Promise<ConsoleStream>;
 }
 
 export interface ConsoleStream extends AsyncDisposable {

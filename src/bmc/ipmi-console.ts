@@ -1,6 +1,6 @@
 import { type SolClient, SolConsole } from '../ipmi/sol/console.ts';
 import { bmcErrors } from './errors.ts';
-import type { ConsoleControl, ConsoleStream } from './capabilities.ts';
+import type { ConsoleControl, ConsoleStream, WhenHeld } from './capabilities.ts';
 import type { IpmiPartDoors } from './ipmi-doors.ts';
 
 /** Characters that may wait for the reader: above the first, the machine is asked to stop; below the second, to go on. */
@@ -24,7 +24,11 @@ export class IpmiConsole implements ConsoleControl {
     this.#port = port;
   }
 
-  async open(signal: AbortSignal, notice: (text: string) => void = () => {}): Promise<ConsoleStream> {
+  async open(
+    signal: AbortSignal,
+    notice: (text: string) => void = () => {},
+    whenHeld: WhenHeld = 'take',
+  ): Promise<ConsoleStream> {
     if (this.#taken) {
       throw bmcErrors.make('BMC_CONSOLE_REFUSED', `BMC ${this.#address}: its console is in use by this Ingot already`, {
         hint: 'one console a machine: end the other one, or look at the recorded console with `ingot logs --console`',
@@ -42,6 +46,7 @@ export class IpmiConsole implements ConsoleControl {
       output: (bytes) => output.push(bytes, (on) => sol.hold(on)),
       room: () => output.room,
       notice,
+      take: whenHeld === 'take',
       signal: AbortSignal.any([signal, closed.signal]),
     });
     try {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import https from 'node:https';
 import { homedir } from 'node:os';
@@ -56,11 +57,10 @@ export interface ApiAccess {
  * @throws CLI_KUBECONFIG
  */
 export async function readAccess(file: string | undefined, dataDir: string): Promise<ApiAccess> {
-  const candidates = [
-    file ?? process.env['KUBECONFIG'] ?? join(dataDir, 'kubeconfig'),
-    join(homedir(), '.kube/config'),
-  ];
-  const path = candidates[0] ?? '';
+  const given = file ?? process.env['KUBECONFIG'];
+  const ours = join(dataDir, 'kubeconfig');
+  const own = join(homedir(), '.kube/config');
+  const path = given ?? (existsSync(ours) || !existsSync(own) ? ours : own);
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw cliErrors.make('CLI_KUBECONFIG', `${path} cannot be read`, { cause });
   });

@@ -1,15 +1,16 @@
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import type { HostProgress } from '../api/hostprogress.ts';
+import { age } from '../boot/diagnose.ts';
 import { explain, explanationText } from '../boot/explain.ts';
 import { systemClock } from '../core/clock.ts';
-import { ConsoleLogs } from '../server/console-logs.ts';
+import { ConsoleLogs, type RecordedConsole } from '../server/console-logs.ts';
 import { cliErrors, getObject, readAccess } from './api-client.ts';
 import { fail } from './fail.ts';
 import { hintOf } from './hints.ts';
 import { hostName } from './host-name.ts';
-import { DEFAULT_DATA_DIR } from './up.ts';
+import { DATA_HELP, dataFolder } from './data-folder.ts';
 
 /** Lines of the console that are shown. */
 const CONSOLE_LINES = 8;
@@ -17,7 +18,7 @@ const CONSOLE_LINES = 8;
 interface Options {
   namespace?: string;
   kubeconfig?: string;
-  data: string;
+  data?: string;
   timeline?: boolean;
   json?: boolean;
 }
@@ -29,7 +30,7 @@ export function explainCommand(): Command {
     .argument('<host>', 'name of the BareMetalHost, or NAMESPACE/NAME')
     .option('-n, --namespace <name>', 'its namespace (default: the kubeconfig’s)')
     .option('--kubeconfig <file>', 'default: KUBECONFIG, then the data folder’s')
-    .addOption(new Option('--data <dir>', 'data folder of ingot up').default(DEFAULT_DATA_DIR))
+    .option('--data <dir>', DATA_HELP)
     .option('--timeline', 'print everything that was seen of this host, oldest first')
     .option('--json', 'print the explanation as JSON')
     .action(run);
@@ -37,7 +38,8 @@ export function explainCommand(): Command {
 
 async function run(text: string, options: Options): Promise<void> {
   try {
-    const access = await readAccess(options.kubeconfig, options.data);
+    const data = dataFolder(options.data, options.kubeconfig);
+    const access = await readAccess(options.kubeconfig, data);
     const { namespace, name } = hostName(text, options.namespace ?? access.namespace);
     const where = `namespaces/${encodeURIComponent(namespace)}`;
     const id = encodeURIComponent(name);
@@ -54,21 +56,27 @@ async function run(text: string, options: Options): Promise<void> {
       if (cliErrors.is(error, 'CLI_NOT_FOUND')) return {};
       throw error;
     });
-    const log = await new ConsoleLogs(join(options.data, 'consoles')).read({ namespace, name });
-    print(host, progress as Partial<HostProgress>, log, options);
+    const recorded = await new ConsoleLogs(join(data, 'consoles')).newest({ namespace, name });
+    print(host, progress as Partial<HostProgress>, recorded, options);
   } catch (error) {
     fail(error, options.json);
   }
 }
 
-/** @param log what the serial console printed at the last boot; empty: it was not recorded */
-function print(host: BareMetalHost, progress: Partial<HostProgress>, log: string, options: Options): void {
-  const lines = log
+/** @param recorded what the serial console printed at the last boot */
+function print(
+  host: BareMetalHost,
+  progress: Partial<HostProgress>,
+  recorded: RecordedConsole | undefined,
+  options: Options,
+): void {
+  const lines = (recorded?.text ?? '')
     .split('\n')
     .filter((line) => line.trim() !== '')
     .slice(-CONSOLE_LINES);
   const status = progress.status ?? {};
-  const explanation = explain(host, status, systemClock.now(), hintOf);
+  const now = systemClock.now();
+  const explanation = explain(host, status, now, hintOf);
   const timeline = options.timeline === true ? (status.timeline ?? []) : undefined;
   if (options.json === true) {
     const more = { ...(timeline === undefined ? {} : { timeline }), ...(lines.length === 0 ? {} : { console: lines }) };
@@ -76,9 +84,13 @@ function print(host: BareMetalHost, progress: Partial<HostProgress>, log: string
     return;
   }
   process.stdout.write(explanationText(explanation));
-  if (lines.length > 0) process.stdout.write(`last lines of its console:\n${lines.map((l) => `  ${l}\n`).join('')}`);
+  if (recorded !== undefined && lines.length > 0) {
+    const since = age(now - recorded.atMs);
+    process.stdout.write(`End of its recorded console, ${since} ago:\n${lines.map((l) => `  ${l}\n`).join('')}`);
+  }
+  if (timeline !== undefined) process.stdout.write('Timeline:\n');
   for (const e of timeline ?? []) {
     const more = e.count === undefined ? '' : ` (${e.count} times, last ${e.lastAt})`;
-    process.stdout.write(`${e.at} ${e.source} ${e.kind}: ${e.text}${more}\n`);
+    process.stdout.write(`  ${e.at} ${e.source} ${e.kind}: ${e.text}${more}\n`);
   }
 }

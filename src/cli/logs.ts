@@ -1,24 +1,26 @@
 import { Command, Option } from 'commander';
 import { type ObjectKey, keyText } from '../api/meta.ts';
 import { AgentLogs } from '../server/agent-logs.ts';
-import { ConsoleLogs } from '../server/console-logs.ts';
+import { ConsoleLogs, OLDER_CONSOLES } from '../server/console-logs.ts';
 import { join } from 'node:path';
-import { DEFAULT_DATA_DIR } from './up.ts';
+import { DATA_HELP, dataFolder } from './data-folder.ts';
 import { EXIT } from './fail.ts';
 import { hostName } from './host-name.ts';
+import { wholeNumber } from './whole-number.ts';
 
 interface Options {
   namespace: string;
-  data: string;
+  data?: string;
   console?: boolean;
+  previous?: number;
   json?: boolean;
 }
 
 const RECORD_HINT = 'that is done with `ingot up --record-console` or the annotation ingot.dev/record-console';
 
-function read(key: ObjectKey, options: Options): Promise<string> {
-  if (options.console !== true) return new AgentLogs(join(options.data, 'logs')).read(key);
-  return new ConsoleLogs(join(options.data, 'consoles')).read(key);
+function read(key: ObjectKey, dir: string, options: Options): Promise<string> {
+  if (options.console !== true) return new AgentLogs(join(dir, 'logs')).read(key);
+  return new ConsoleLogs(join(dir, 'consoles')).read(key, options.previous ?? 0);
 }
 
 /** `ingot logs HOST`: what the agent on a host's ramdisk logged, also of boots that are over. */
@@ -27,12 +29,18 @@ export function logsCommand(): Command {
     .description('Show what the agent in a host’s ramdisk logged, oldest first. Reads the data folder of `ingot up`.')
     .argument('<host>', 'name of the BareMetalHost, or NAMESPACE/NAME')
     .option('-n, --namespace <name>', 'its namespace', 'default')
-    .addOption(new Option('--data <dir>', 'data folder of ingot up').default(DEFAULT_DATA_DIR))
-    .option('--console', 'what the serial console printed at the last boot instead, if it was recorded')
+    .option('--data <dir>', DATA_HELP)
+    .option('--console', 'what the serial console printed at the newest boot instead, if it was recorded')
+    .addOption(
+      new Option('--previous [n]', `with --console: the boot before; 2: the one before that, up to ${OLDER_CONSOLES}`)
+        .preset('1')
+        .argParser(wholeNumber(1, OLDER_CONSOLES)),
+    )
     .option('--json', 'print {host, lines}')
     .action(async (text: string, options: Options) => {
       const key = hostName(text, options.namespace);
-      const log = await read(key, options);
+      const dir = dataFolder(options.data);
+      const log = await read(key, dir, options);
       if (options.json === true) {
         const lines = log.split('\n').filter((l) => l !== '');
         process.stdout.write(`${JSON.stringify({ host: keyText(key), lines })}\n`);
@@ -41,8 +49,8 @@ export function logsCommand(): Command {
       if (log === '') {
         const nothing =
           options.console === true
-            ? `no console of ${keyText(key)} was recorded in ${options.data}: ${RECORD_HINT}`
-            : `no agent of ${keyText(key)} has logged anything in ${options.data}`;
+            ? `no console of ${keyText(key)}${options.previous === undefined ? '' : ' so long ago'} was recorded in ${dir}: ${RECORD_HINT}`
+            : `no agent of ${keyText(key)} has logged anything in ${dir}`;
         process.stderr.write(`${nothing}\n`);
         process.exitCode = EXIT.failed;
       }

@@ -142,7 +142,7 @@ export interface ProvisionerDoors {
   media: MediaSource;
   signer: UrlSigner;
   /** Records consoles of boots; undefined: there is nowhere to keep them. */
-  recorder?: Pick<ConsoleRecorder, 'start' | 'finish'> | undefined;
+  recorder?: Pick<ConsoleRecorder, 'start' | 'keepOn' | 'finish'> | undefined;
   /** Where BMCs post their events; undefined: they are not asked to. */
   events?: EventUrls | undefined;
   /** Are all consoles recorded, or only those of hosts whose annotation asks for it? */

@@ -130,7 +130,7 @@ async function advance(run: Run, step: BootStep, since: number): Promise<Advance
       await enter(run, 'power-on');
       return 'on';
     case 'power-on':
-      await recordConsole(run);
+      await recordConsole(run, 'start');
       await machine.on();
       await enter(run, 'wait-agent');
       return 'on';
@@ -142,11 +142,11 @@ async function advance(run: Run, step: BootStep, since: number): Promise<Advance
 }
 
 /** Opt-in, and never a reason for a boot to fail. */
-async function recordConsole(run: Run): Promise<void> {
+async function recordConsole(run: Run, when: 'start' | 'keepOn'): Promise<void> {
   const { recorder, recordAll = false, bmcs } = run.doors;
   const wanted = recordAll || annotation(run.host, RECORD_CONSOLE_ANNOTATION) === 'true';
   if (recorder === undefined || !wanted) return;
-  await recorder.start(run.key, await bmcs.get(run.context));
+  await recorder[when](run.key, await bmcs.get(run.context), run.status.attempt ?? 1);
 }
 
 type BootStep = NonNullable<Run['status']['ramdiskBoot']>['step'];
@@ -212,6 +212,7 @@ async function awaitAgent(run: Run, machine: Machine, since: number): Promise<Ad
     run.see('host', 'ramdisk-boot-off', 'the machine went off while it should boot the ramdisk');
     return startBoot(run);
   }
+  await recordConsole(run, 'keepOn');
   await nameWait(run, since);
   return { kind: 'again', ms: POLL_MS };
 }

@@ -36,6 +36,8 @@ export interface BootHttpDoors {
   astray: Astray;
   /** What is the same in all scripts; addresses come from the request. */
   script: Omit<ScriptServer, 'httpBase' | 'agentServer' | 'nowMs'> & { agentPort: number };
+  /** Told of each script: the machine has just started. */
+  scriptSent?: (key: ObjectKey) => void;
   /** The host that was last seen at this address, for the timeline. */
   hostAt: (ip: string) => ObjectKey | undefined;
   /** Undefined: machines come with signed URLs only, which our own DHCP server gives. */
@@ -146,6 +148,7 @@ async function script(doors: BootHttpDoors, request: FastifyRequest, mac: string
     nowMs: clock.now(),
   });
   timeline.add(key, { source: 'http', kind: 'http-script', text: `iPXE script sent: ${made.kind}` });
+  doors.scriptSent?.(key);
   if (made.kind === 'disk') doors.astray.add(key);
   return renderScript(made);
 }

@@ -1,16 +1,22 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ObjectKey, keyText } from '../api/meta.ts';
 import { redactText } from '../core/log.ts';
 
 /** The newest part of a console that is kept for each boot, bytes. */
 export const DEFAULT_CONSOLE_BYTES = 64 << 10;
-/** Boots kept beside the one under way. */
-const OLDER = 1;
+export interface RecordedConsole {
+  text: string;
+  /** When the last of it was kept, wall time in ms. */
+  atMs: number;
+}
+
+/** Boots kept beside the newest. */
+export const OLDER_CONSOLES = 3;
 
 /**
  * What the serial consoles of machines printed while they booted the ramdisk, the end of each boot: one file a host for
- * the newest boot and one for the boot before. Secrets on the kernel's command line, which the console repeats, never
+ * the newest boot, and one each for some before. Secrets on the kernel's command line, which the console repeats, never
  * reach the disk.
  */
 export class ConsoleLogs {
@@ -23,35 +29,42 @@ export class ConsoleLogs {
     this.#limit = limit;
   }
 
-  /** A new boot: what the last one printed is kept as the older one. */
+  /** A new boot: what was printed before is kept for as long as few boots have followed. */
   async begin(key: ObjectKey): Promise<void> {
     await mkdir(join(this.#dir, key.namespace), { recursive: true });
-    const path = this.#path(key);
-    await rename(path, `${path}.${OLDER}`).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
+    for (let ago = OLDER_CONSOLES - 1; ago >= 0; ago--) {
+      await rename(this.#path(key, ago), this.#path(key, ago + 1)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+      });
+    }
   }
 
   /** Replaces what is kept of the boot under way. A reader sees the old text or the new one, never half of it. */
   async write(key: ObjectKey, text: string): Promise<void> {
-    const path = this.#path(key);
+    const path = this.#path(key, 0);
     const kept = tail(redactText(text), this.#limit);
     await writeFile(`${path}.new`, kept, { mode: 0o600 });
     await rename(`${path}.new`, path);
   }
 
-  /** Text of the newest boot, empty when none was recorded. @param older of the boot before */
-  async read(key: ObjectKey, older = false): Promise<string> {
-    const path = this.#path(key);
-    return await readFile(older ? `${path}.${OLDER}` : path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  /** What one boot printed, empty when that was not recorded. @param ago 0: the newest boot, 1: the one before… */
+  async read(key: ObjectKey, ago = 0): Promise<string> {
+    return await readFile(this.#path(key, ago), 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
       return '';
     });
   }
 
+  /** What the newest boot printed; undefined: it was not recorded. */
+  async newest(key: ObjectKey): Promise<RecordedConsole | undefined> {
+    const text = await this.read(key);
+    if (text === '') return undefined;
+    return { text, atMs: (await stat(this.#path(key, 0))).mtimeMs };
+  }
+
   /** Names are those of Kubernetes objects: no slash, never `..`. */
-  #path(key: ObjectKey): string {
-    return join(this.#dir, `${keyText(key)}.console`);
+  #path(key: ObjectKey, ago: number): string {
+    return join(this.#dir, `${keyText(key)}.console${ago === 0 ? '' : `.${ago}`}`);
   }
 }
 

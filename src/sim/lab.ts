@@ -43,6 +43,8 @@ export interface LabHost extends LabHostAccess {
   diskPaths: readonly string[];
   /** For faults and for looking behind the BMC's back. */
   machine: Machine;
+  /** The IPMI BMC restarts and hears nothing for so many ms; the machine goes on. */
+  restartBmc(silentMs: number): void;
   /** `spec.bmc.address` by Redfish, where it was asked for; the same machine as behind `bmcAddress`. */
   redfishAddress?: string;
   redfish?: RedfishSimulator;
@@ -158,6 +160,7 @@ async function startHost(
     consolePath: consolePath(spec),
     diskPaths: spec.disks.map((disk) => disk.path),
     machine,
+    restartBmc: (silentMs) => bmc.restart(silentMs),
     ...redfish,
   };
 }

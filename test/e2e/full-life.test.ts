@@ -8,6 +8,7 @@ import type { MachineObservation } from '../../src/sim/machine.ts';
 import { configDriveFile } from '../support/disk-content.ts';
 import { FullLab, buildForTests } from '../support/full-lab.ts';
 import { consoleMark, until, waitConsole } from '../support/lab.ts';
+import { assertNoSecrets, enrolAndDisturb, recorded } from '../support/recorded-console.ts';
 import { deprovisionAndFindWiped, provisionAndCallBack } from '../support/life.ts';
 
 const MEMORY_MIB = 768;
@@ -30,6 +31,8 @@ before(async () => {
       { name: 'stranger', firmware: 'bios', memoryMiB: 256 },
     ],
     images: { first: built.tinyQcow2, second: built.tinyRaw },
+    // With its messages the kernel also prints its command line, which has the one-time token.
+    up: ['--record-console', '--kernel-arguments', 'loglevel=7'],
   });
 });
 
@@ -94,10 +97,26 @@ describe('the end', () => {
 
 function wholeLife(name: Firmware): void {
   part(name, 'registered, inspected, available', 300, async (lab) => {
-    await lab.enrol(name);
+    await (name === 'bios' ? enrolAndDisturb(lab, name) : lab.enrol(name));
     await lab.untilState(name, 'available', 280);
     await hardwareIsRight(lab, name);
     assert.match(await lab.explain(name), /is available, powered on\. Nothing is under way\./);
+  });
+
+  part(name, 'its console is recorded from the firmware to the agent, without secrets', 30, async (lab) => {
+    const agent = /ingot-agent: registered as host[^]*ingot-agent: task done/;
+    await until('the agent in the recording', 10, async () => agent.test(await recorded(lab, name)));
+    const boot = await recorded(lab, name);
+    assert.match(boot, /iPXE 1\.[^]*script\.ipxe[^]*Linux version[^]*command line:[^]*ingot-ramdisk: kernel/);
+    if (name === 'bios') {
+      assert.match(boot, /^\[ingot \S+: the machine has started again by itself\]\n+SeaBIOS/);
+      assert.match(await recorded(lab, name, 1), /^\[ingot \S+: boot 1 into the ramdisk\]\n+SeaBIOS[^]*iPXE 1\./);
+    } else assert.match(boot, /^\[ingot \S+: boot 1 into the ramdisk\]\n/);
+    await assertNoSecrets(lab, name);
+    assert.match(
+      await lab.explain(name),
+      /End of its recorded console, \d+ s ago:\n(?: {2}.*\n)* {2}ingot-agent: task done/,
+    );
   });
 
   part(name, 'provisioned; its own system calls back with what it was given', 240, async (lab) => {

@@ -48,7 +48,8 @@ suite('explain and logs', { timeout: 120_000, concurrency: true }, () => {
       path.join(bed.dir, 'consoles/lab/deaf.console'),
       'PXE-E61: Media test failure\n\nNo bootable device.\n',
     );
-    const recorded = /last lines of its console:\n {2}PXE-E61: Media test failure\n {2}No bootable device\./;
+    const recorded =
+      /End of its recorded console, \d+ s ago:\n {2}PXE-E61: Media test failure\n {2}No bootable device\./;
     assert.match(await bed.explain('lab/deaf', '--data', bed.dir), recorded);
   });
 

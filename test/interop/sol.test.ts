@@ -167,13 +167,14 @@ test('a virtual machine’s firmware speaks over SOL and into its log file, thro
       store: logs,
       clock: systemClock,
       log: silentLogger,
+      see: () => {},
       characters: DEFAULT_CONSOLE_BYTES,
       longestMs: 60_000,
       signal,
     });
     const key = { namespace: 'lab', name: 'sol' };
     await bmc.setPower('off', signal);
-    await recorder.start(key, bmc);
+    await recorder.start(key, bmc, 1);
     await bmc.setPower('on', signal);
     let recorded = '';
     await until(

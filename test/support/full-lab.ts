@@ -51,6 +51,8 @@ export interface FullLabOptions {
   others?: (lab: Lab, dir: string) => Promise<OtherMachines>;
   /** Arguments of `ingot up` that say who gives addresses; default: it does. */
   dhcp?: readonly string[];
+  /** More arguments of `ingot up`. */
+  up?: readonly string[];
 }
 
 export interface BuiltImages {
@@ -77,6 +79,7 @@ export class FullLab {
   readonly served: ServedBytes;
   readonly #follower: Follower;
   readonly #ramdisk: string;
+  readonly #up: readonly string[];
   readonly #story: string[];
   readonly #closers: (() => Promise<unknown>)[];
   readonly #signal: AbortSignal;
@@ -92,6 +95,7 @@ export class FullLab {
     served: ServedBytes;
     engine: Engine;
     ramdisk: string;
+    up: readonly string[];
     story: string[];
     closers: (() => Promise<unknown>)[];
     signal: AbortSignal;
@@ -103,6 +107,7 @@ export class FullLab {
     this.served = parts.served;
     this.#engine = parts.engine;
     this.#ramdisk = parts.ramdisk;
+    this.#up = parts.up;
     this.#story = parts.story;
     this.#closers = parts.closers;
     this.#signal = parts.signal;
@@ -143,11 +148,12 @@ export class FullLab {
         images.set(name, outside);
       }
       const { ramdisk } = built;
-      const engine = await startEngine(lab.network, dir, ramdisk, stop.signal, options.dhcp);
+      const { up = [] } = options;
+      const engine = await startEngine(lab.network, dir, ramdisk, stop.signal, up, options.dhcp);
       closers.push(() => Promise.resolve(stop.abort(new Error('the test is over'))));
       const story: string[] = [];
       const machines = others?.machines ?? [];
-      const parts = { dir, lab, others: machines, images, served, engine, ramdisk, story, closers };
+      const parts = { dir, lab, others: machines, images, served, engine, ramdisk, up, story, closers };
       return new FullLab({ ...parts, signal: stop.signal });
     } catch (error) {
       const log = await readFile(join(dir, 'engine.log'), 'utf8').catch(() => '');
@@ -267,7 +273,7 @@ export class FullLab {
   }
 
   async startEngine(dhcp?: readonly string[]): Promise<void> {
-    this.#engine = await startEngine(this.lab.network, this.dir, this.#ramdisk, this.#signal, dhcp);
+    this.#engine = await startEngine(this.lab.network, this.dir, this.#ramdisk, this.#signal, this.#up, dhcp);
   }
 
   async engineLog(): Promise<string> {
@@ -275,8 +281,15 @@ export class FullLab {
   }
 
   async explain(name: string): Promise<string> {
-    const argv = node(join(REPOSITORY, 'src/cli/main.ts'), 'explain', name, '--kubeconfig', this.#engine.kubeconfig);
-    return (await exec(argv[0] ?? '', [...argv.slice(1), '--timeline'], { ok: [0, 1] })).stdout;
+    const [program, ...args] = this.ingot('explain', name, '--timeline');
+    return (await exec(program, args, { ok: [0, 1] })).stdout;
+  }
+
+  /** What a person types, with the engine's kubeconfig. */
+  ingot(...command: string[]): [string, ...string[]] {
+    const { kubeconfig } = this.#engine;
+    const [program = '', ...args] = node(join(REPOSITORY, 'src/cli/main.ts'), ...command, '--kubeconfig', kubeconfig);
+    return [program, ...args];
   }
 
   /** Starts a program in the lab's network that ends with the lab. @returns what reads its standard error so far */

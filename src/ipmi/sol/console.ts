@@ -27,12 +27,16 @@ export interface SolConsoleOptions {
   room(): number;
   /** For people: "console lost, connecting again". */
   notice(text: string): void;
+  /** Is the console taken away from another session that has it? Else that session's end is waited for. */
+  take: boolean;
   signal: AbortSignal;
 }
 
 /** After so long without a packet the BMC is asked whether the console is still ours. */
 const QUIET_MS = 20_000;
 const BACKOFF_MS = [500, 1000, 2000, 5000, 10_000, 30_000] as const;
+/** Longest pause of one that waits for another session's end: what the machine prints meanwhile is lost to it. */
+const PATIENT_MS = 5000;
 /** Refusals with which a BMC says that a retry is of no use. */
 const FINAL: ReadonlySet<number> = new Set([ActivateRefusal.disabled, ActivateRefusal.mustEncrypt, 0xc1, 0xcc, 0xd4]);
 
@@ -65,9 +69,15 @@ export class SolConsole {
     this.#options = options;
   }
 
-  /** Opens the console. @throws IPMI_* when it cannot be had */
+  /** Opens the console, or, where it is not to be taken, says that another session has it. @throws IPMI_* when it cannot be had */
   async open(): Promise<void> {
-    this.#attached = await this.#attach(true);
+    const { take } = this.#options;
+    try {
+      this.#attached = await this.#attach(take);
+    } catch (error) {
+      if (take || completionOf(error) !== ActivateRefusal.alreadyActive) throw error;
+      this.#options.notice('another session has the console, waiting for its end');
+    }
   }
 
   /**
@@ -75,19 +85,23 @@ export class SolConsole {
    * @throws IPMI_* when the BMC will not give it any more
    */
   async keep(): Promise<void> {
-    const { clock, log, signal } = this.#options;
+    const { clock, log, take, signal } = this.#options;
+    const notice = (text: string) => this.#options.notice(text);
     try {
       let taken = false;
+      let heard = this.#attached !== undefined;
       for (let failures = 0; !signal.aborted;) {
         try {
-          this.#attached ??= await this.#attach(!taken);
-          if (failures > 0) this.#options.notice('console is back');
+          this.#attached ??= await this.#attach(take && !taken);
+          if (!heard) notice('console opened');
+          else if (failures > 0) notice('console is back');
+          heard = true;
           failures = 0;
           const lost = await aborted(this.#attached.over, signal);
           if (lost === undefined) return;
           taken = lost.taken;
           log.info('console lost', { ...lost });
-          this.#options.notice(`console lost (${lost.why}), connecting again`);
+          notice(`console lost (${lost.why}), connecting again`);
           await this.#release('lost');
         } catch (error) {
           if (signal.aborted) return;
@@ -95,7 +109,7 @@ export class SolConsole {
           log.info('console cannot be opened again yet', { why: errorText(error) });
         }
         const pause = BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)] ?? 0;
-        await sleep(clock, pause, signal).catch(() => {});
+        await sleep(clock, take ? pause : Math.min(pause, PATIENT_MS), signal).catch(() => {});
       }
     } finally {
       await this.#release('given back');
@@ -193,6 +207,7 @@ export class SolConsole {
         const completion = completionOf(error);
         if (completion === ActivateRefusal.alreadyActive && !ended) {
           ended = true;
+          this.#options.notice('another session had the console; it is taken from there');
           // Meanwhile the other session may have ended it itself.
           await unlessRefused(() => client.run(deactivateSol(), signal));
         } else if (completion === ActivateRefusal.cannotEncrypt && isProtected) isProtected = false;
