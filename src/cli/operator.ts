@@ -37,7 +37,8 @@ Install the resource types and the roles first:
 
 async function run(flags: Options, command: Command): Promise<void> {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => stop.abort(new Error(signal)));
   try {
     const options = await withConfigFile(flags, command);
     const log = pinoLogger(options.logLevel);

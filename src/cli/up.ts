@@ -44,7 +44,8 @@ async function run(flags: Options, command: Command): Promise<void> {
     const { apiAddress, apiPort } = options;
     const config = { ...engineConfig(options), apiAddress, apiPort };
     if (!(await agreedToDhcp(options, config))) return;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(new Error(signal)));
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.once(signal, () => stop.abort(new Error(signal)));
     const up = await startStandalone(config, { clock: systemClock, random: Math.random, log, signal: stop.signal });
     announce(options, up);
     await ended(up, stop);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { ByteReader } from '../wire/reader.ts';
 import type { Channel } from './channel.ts';
-import { type AuthCapabilities, getAuthCapabilities } from './commands/app.ts';
+import { type AuthCapabilities, closeSession, getAuthCapabilities } from './commands/app.ts';
 import {
   type Handshake,
   codesEqual,
@@ -110,6 +110,7 @@ export async function login(
     step = 'rakp4';
     return await attempt.rakp34();
   } catch (error) {
+    attempt.abandon();
     if (ipmiErrors.is(error, 'IPMI_TIMEOUT') || ipmiErrors.is(error, 'IPMI_SOCKET')) {
       const waited = ipmiErrors.is(error, 'IPMI_TIMEOUT');
       return { kind: 'silence', step, waited, reason: error.message };
@@ -126,6 +127,8 @@ class LoginAttempt {
   readonly #kuid: Uint8Array;
   readonly #tag = randomBytes(1).readUInt8() & 0x3f;
   readonly #shared: Handshake;
+  /** How far the BMC may have come with this login: it holds a place among its few sessions from the first step on. */
+  #begun: 'nothing' | 'half-open' | { proven: Framing } = 'nothing';
 
   constructor(channel: Channel, request: LoginRequest, timeoutMs: number, signal: AbortSignal) {
     this.#channel = channel;
@@ -201,12 +204,13 @@ class LoginAttempt {
     const { suite, quirks } = this.#request;
     const rakp1 = { tag: this.#tag, bmcSessionId, consoleRandom, role, username };
     const payload = handshake.encodeRakp1(rakp1, quirks.fullRakp1 === true);
+    this.#begun = 'half-open';
     const reply = await this.#payload(PayloadType.rakp1, payload, PayloadType.rakp2, handshake.decodeRakp2);
     if (reply.accepted === undefined) return { kind: 'refused', step: 'rakp2', status: reply.status };
     this.#shared.bmcRandom = reply.accepted.bmcRandom;
     this.#shared.bmcGuid = reply.accepted.bmcGuid;
     if (proves(rakp2Code(suite.auth, this.#kuid, this.#signed()), reply.accepted.code)) return undefined;
-    // Tells the BMC to forget the half-open session (§13.22), so that a wrong password does not eat its sessions.
+    // So that a wrong password does not eat the sessions of the BMC.
     this.#channel.post(this.#rakp3(RakpStatus.invalidIntegrityCheck, new Uint8Array(0)));
     return { kind: 'bad-proof', step: 'rakp2' };
   }
@@ -215,20 +219,37 @@ class LoginAttempt {
     const { suite, role, kg, quirks } = this.#request;
     const bare = quirks.bareRoleInRakp3 === true || quirks.bareRole === true;
     const packet = this.#rakp3(RakpStatus.ok, rakp3Code(suite.auth, this.#kuid, this.#signed(bare)));
+    const sik = sessionIntegrityKey(suite.auth, kg ?? this.#kuid, this.#signed());
+    const { consoleSessionId, bmcSessionId, bmcGuid } = this.#shared;
+    const keys = sessionKeys(suite, sik, this.#kuid);
+    const framing = new V20Framing({ own: consoleSessionId, peer: bmcSessionId }, keys, quirks);
+    this.#begun = { proven: framing };
     const reply = await this.#exchange(packet, (datagram) =>
       this.#own(datagram, PayloadType.rakp4, handshake.decodeRakp4),
     );
     if (reply.status !== RakpStatus.ok) return { kind: 'refused', step: 'rakp4', status: reply.status };
-    const sik = sessionIntegrityKey(suite.auth, kg ?? this.#kuid, this.#signed());
     const icv =
       quirks.rakp4ByIntegrity === true
         ? rakp4CodeByIntegrity(suite.integrity, sik, this.#shared)
         : rakp4Code(suite.auth, sik, this.#shared);
     if (!proves(icv, reply.code)) return { kind: 'bad-proof', step: 'rakp4' };
-    const { consoleSessionId, bmcSessionId, bmcGuid } = this.#shared;
-    const keys = sessionKeys(suite, sik, this.#kuid);
-    const framing = new V20Framing({ own: consoleSessionId, peer: bmcSessionId }, keys, quirks);
     return { kind: 'open', session: { framing, bmcSessionId, bmcGuid, suite: suite.id, privilege: role.level } };
+  }
+
+  /**
+   * Gives up without an answer: the BMC is told to forget what it holds of this login, in vain when it never got that
+   * far. With RAKP 3 on its way the session may be open already although RAKP 4 was lost or is not waited for.
+   */
+  abandon(): void {
+    const begun = this.#begun;
+    if (begun === 'nothing') return;
+    if (begun !== 'half-open') {
+      const { netFn, cmd, data } = closeSession(this.#shared.bmcSessionId);
+      const bytes = encodeLanMessage(requestMessage(netFn, cmd, 1, data));
+      this.#channel.post(begun.proven.seal({ type: PayloadType.ipmi, bytes }));
+    }
+    // Any status but 0 ends a login that is not finished (§13.22), and does nothing to a session that is open.
+    this.#channel.post(this.#rakp3(RakpStatus.insufficientResources, new Uint8Array(0)));
   }
 
   /** The handshake as it counts in codes and keys. */

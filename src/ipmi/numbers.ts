@@ -35,7 +35,11 @@ export const Privilege = { callback: 1, user: 2, operator: 3, administrator: 4 }
 
 export type PrivilegeName = keyof typeof Privilege;
 
+/** A user without access to the channel (§22.26). */
+export const NO_ACCESS = 0x0f;
+
 export function privilegeName(level: number): string {
+  if (level === NO_ACCESS) return 'no access';
   return Object.entries(Privilege).find(([, n]) => n === level)?.[0] ?? `level ${level}`;
 }
 

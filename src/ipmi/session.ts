@@ -26,6 +26,7 @@ export interface SessionTiming {
 /** Tries of a request that the BMC answers with "busy" or "timeout". */
 const BUSY_TRIES = 4;
 const BUSY_DELAY_MS = 500;
+const CLOSE_SENDS = 2;
 
 /** Gets the payloads of one type, verified, each once, in the order in which they come. Must not throw. */
 export type PayloadHandler = (bytes: Uint8Array) => void;
@@ -193,19 +194,28 @@ export class Session {
   }
 
   /**
-   * Ends the session on the BMC, which else keeps it for a minute out of its few.
-   * @param waitMs how long to wait for the answer; it may never come
+   * Ends the session on the BMC, which else keeps it for a minute out of its few. Sent twice when the first is lost.
+   * @param waitMs how long to wait for an answer; it may never come
    */
   async close(waitMs: number): Promise<void> {
-    const command = closeSession(this.#opened.bmcSessionId);
-    const message = this.#message(command);
+    const message = this.#message(closeSession(this.#opened.bmcSessionId));
+    try {
+      for (let send = 0; send < CLOSE_SENDS; send++) {
+        if (await this.#closes(message, waitMs / CLOSE_SENDS)) return;
+      }
+    } finally {
+      this.#channel.close();
+    }
+  }
+
+  async #closes(message: LanMessage, waitMs: number): Promise<boolean> {
     const accept = (datagram: Datagram) => this.#answer(datagram, message);
     try {
       await this.#channel.exchange(this.#packet(message), accept, waitMs, new AbortController().signal);
+      return true;
     } catch (error) {
       if (!(error instanceof IngotError)) throw error;
-    } finally {
-      this.#channel.close();
+      return false;
     }
   }
 }

@@ -25,10 +25,11 @@ export async function freeUdpPort(): Promise<number> {
   return port;
 }
 
-const CHASSIS = `#!/bin/sh
+const chassisScript = (powerSeconds: number) => `#!/bin/sh
 # called as: chassis.sh ADDRESS get|set|check PARAMETER [VALUE] ...
 here=$(dirname "$0"); action=$2; shift 2
 echo "$action $*" >> "$here/calls"
+[ "$action $*" = "get power" ] && [ ${powerSeconds} != 0 ] && sleep ${powerSeconds}
 case $action in
 get) for p in "$@"; do
        default=0; [ "$p" = boot ] && default=default
@@ -63,12 +64,16 @@ ${levels.map((l) => `    allowed_auths_${l} none md2 md5 straight`).join('\n')}
 /**
  * OpenIPMI's simulator: user admin, password secret; a shell script is its machine.
  * @param emulator more commands for it: sensors, records, inventories
+ * @param options `powerSeconds`: what reading the power state takes
  */
-export async function startIpmiSim(emulator: readonly string[] = []): Promise<SimPeer> {
+export async function startIpmiSim(
+  emulator: readonly string[] = [],
+  options: { powerSeconds?: number } = {},
+): Promise<SimPeer> {
   const dir = await mkdtemp(path.join(tmpdir(), 'ingot-ipmi-sim-'));
   const port = await freeUdpPort();
   await mkdir(path.join(dir, 'state'));
-  await writeFile(path.join(dir, 'chassis.sh'), CHASSIS);
+  await writeFile(path.join(dir, 'chassis.sh'), chassisScript(options.powerSeconds ?? 0));
   await chmod(path.join(dir, 'chassis.sh'), 0o755);
   await writeFile(path.join(dir, 'lan.conf'), lanConfig(dir, port));
   await writeFile(path.join(dir, 'sim.emu'), `${EMULATOR}${emulator.map((line) => `${line}\n`).join('')}`);
@@ -91,6 +96,48 @@ export async function startPyghmi(): Promise<Peer> {
   const script = path.join(import.meta.dirname, 'pyghmi-bmc.py');
   // Debian's own Python: another one first on the PATH would not have Debian's packages.
   return await running(spawn('/usr/bin/python3', [script, String(port)], { stdio: 'ignore' }), port);
+}
+
+export interface GoipmiPeer extends Peer {
+  /** Commands that it has run, by name, in order. */
+  commands(): string[];
+  /** Folder entry of the terminal behind its serial port. */
+  terminal(): string | undefined;
+}
+
+/**
+ * go-ipmi's server, a BMC that shares no code with OpenIPMI or pyghmi and speaks suite 17; user admin, password secret.
+ * @param suites cipher suites that it offers
+ */
+export async function startGoipmi(suites: readonly number[] = [3, 17]): Promise<GoipmiPeer> {
+  const build = path.resolve(import.meta.dirname, '../../hack/peers/goipmi/build');
+  const program = (await exec(build, [], { signal: AbortSignal.timeout(300_000) })).stdout.trim();
+  const port = await freeUdpPort();
+  const env = {
+    GOIPMI_SERVER_PORT: String(port),
+    GOIPMI_SERVER_USER: 'admin',
+    GOIPMI_SERVER_PASS: 'secret',
+    GOIPMI_SERVER_CIPHER_SUITES: suites.join(','),
+    GOIPMI_SERVER_V15_AUTH_TYPES: 'none,md2,md5,password',
+    GOIPMI_SERVER_CONSOLE: 'pty',
+    GOIPMI_SERVER_TRACE: '1',
+  };
+  const child = spawn(program, [], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let out = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (out += data.toString()));
+  return {
+    ...(await running(child, port)),
+    commands: () => Array.from(out.matchAll(/trace "(.*?)"/g), ([, name = '']) => name),
+    terminal: () => /console pty slave: (\S+)/.exec(out)?.[1],
+  };
+}
+
+/** Open sessions by what a BMC tells ipmitool, whose own one is among them. */
+export async function openSessions(port: number, options: ToolOptions): Promise<number> {
+  const { text } = await ipmitool(port, 'session info active', options);
+  const found = /active sessions +: (\d+)/.exec(text)?.[1];
+  if (found === undefined) throw new Error(`no sessions are told: ${text}`);
+  return Number(found);
 }
 
 const READY_TRIES = 60;

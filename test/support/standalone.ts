@@ -177,6 +177,14 @@ export class Standalone {
     return this.#sims.reduce((n, { machine }) => n + machine.powerReads, 0);
   }
 
+  /** Ends the engine and waits until it is gone; the BMCs stay. */
+  async end(signal: NodeJS.Signals): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill(signal);
+    await ended;
+  }
+
   async close(): Promise<void> {
     await this.hosts.close();
     await Promise.all(
@@ -185,11 +193,7 @@ export class Standalone {
         await bmc.close();
       }),
     );
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      const ended = new Promise((resolve) => this.#child.once('exit', resolve));
-      this.#child.kill('SIGTERM');
-      await ended;
-    }
+    await this.end('SIGTERM');
     await rm(this.dir, { recursive: true, force: true });
   }
 }

@@ -18,6 +18,8 @@ import { PASSWORD_VARIABLE } from './password.ts';
 import { type BmcTarget, type TargetOptions, resolveTarget } from './target.ts';
 
 const DEFAULT_TIMEOUT_S = 150;
+/** Whoever ends us early still gets the session closed: BMCs have few and keep a lost one for a minute. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface LeafOptions extends TargetOptions {
   timeout: number;
@@ -99,12 +101,12 @@ export async function withBmc<T>(
   });
   const interrupted = new AbortController();
   const stop = () => interrupted.abort(new Error('interrupted'));
-  process.once('SIGINT', stop);
+  for (const name of SIGNALS) process.once(name, stop);
   try {
     using deadline = new Deadline(systemClock, `BMC ${bmc.address}`, options.timeout * 1000, interrupted.signal);
     return await work(bmc, deadline.signal);
   } finally {
-    process.off('SIGINT', stop);
+    for (const name of SIGNALS) process.off(name, stop);
     await bmc.close();
   }
 }

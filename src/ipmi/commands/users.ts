@@ -6,9 +6,6 @@ import { AppCmd } from './app.ts';
 import { type Command, query } from './command.ts';
 
 const NAME_BYTES = 16;
-/** "No access" in the place of a privilege level (§22.27). */
-export const NO_ACCESS = 0x0f;
-
 /** Get User Name (§22.29). Empty: the user has none. */
 export function getUserName(id: number): Command<string> {
   // Some BMCs answer fewer than 16 bytes.

@@ -1,8 +1,8 @@
 import { ByteReader } from '../../wire/reader.ts';
 import { AppCmd } from '../commands/app.ts';
 import { LanCmd, LanParameter, addressSourceByte, decodeGetLanConfig, encodeLanConfig } from '../commands/lan.ts';
-import { NO_ACCESS, decodeGetUserAccess, encodeUserAccess, encodeUserName } from '../commands/users.ts';
-import { Completion, NetFn, Privilege } from '../numbers.ts';
+import { decodeGetUserAccess, encodeUserAccess, encodeUserName } from '../commands/users.ts';
+import { Completion, NO_ACCESS, NetFn, Privilege } from '../numbers.ts';
 import type { LanModel } from '../server-model.ts';
 import type { CipherSuite } from '../suites.ts';
 import { CHANNEL, type Family, give, ownChannel, refuse } from './handler.ts';
