@@ -1,3 +1,4 @@
+import type { FirmwareUpdate } from './firmware.ts';
 import type { KubeObject } from './meta.ts';
 
 /**
@@ -52,7 +53,7 @@ export interface HostProgressStatus {
   softOffSince?: string;
   /** When the disks were last cleaned. Removed before anything is written to them. */
   cleanedAt?: string;
-  /** The firmware update under way. Stored as soon as the BMC has taken it. */
+  /** Firmware updates of the operation under way. One is stored as soon as the BMC has taken it. */
   firmware?: FirmwareProgress;
   /** RAID volumes that are still to be made or seen. Stored before the first is deleted, removed when all were seen. */
   raid?: RaidProgress;
@@ -60,7 +61,7 @@ export interface HostProgressStatus {
   timeline?: TimelineEntry[];
 }
 
-export type OperationKind = 'inspect' | 'prepare' | 'provision' | 'deprovision';
+export type OperationKind = 'inspect' | 'prepare' | 'service' | 'provision' | 'deprovision';
 
 export interface OperationStatus {
   kind: OperationKind;
@@ -78,11 +79,15 @@ export interface OperationStatus {
 }
 
 export interface FirmwareProgress {
-  /** Updates of the wish that are over. */
-  done: number;
-  /** What the BMC driver follows the present one by. */
+  /** Updates that are over. Kept until the whole operation is. */
+  finished?: FirmwareUpdate[];
+  /** The one that the BMC is at. */
+  update?: FirmwareUpdate;
+  /** What the BMC driver follows it by. */
   handle?: string;
   since: string;
+  /** The machine was switched off to be restarted for it. */
+  switchedOff?: boolean;
   /** The machine was restarted for it. */
   restarted?: boolean;
 }

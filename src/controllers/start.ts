@@ -8,7 +8,7 @@ import {
   HOST_FIRMWARE_SETTINGS,
 } from '../api/resources.ts';
 import { WorkQueue, type WorkResult } from '../store/workqueue.ts';
-import { detachRequest } from '../api/annotations.ts';
+import { detachRequest, isPaused } from '../api/annotations.ts';
 import { reconcileDataImage } from './data-image.ts';
 import type { ControllerDoors } from './doors.ts';
 import { reconcileSubscription } from './event-subscription.ts';
@@ -61,7 +61,9 @@ const CONTROLLERS: readonly Controller[] = [
     work: reconcileDataImage,
     watches: [
       watch(DATA_IMAGE, (image) => generation(image) + JSON.stringify(image.status?.attachedImage)),
-      watch(BARE_METAL_HOST, (host) => JSON.stringify([host.metadata.uid, detachRequest(host) !== undefined])),
+      watch(BARE_METAL_HOST, (host) =>
+        JSON.stringify([host.metadata.uid, detachRequest(host) !== undefined, isPaused(host)]),
+      ),
     ],
   },
 ];

@@ -7,7 +7,7 @@ import type { BmcCredentials, HostContext, Outcome, Provisioner } from '../provi
 import type { Store } from '../store/store.ts';
 import { unreachable } from '../core/errors.ts';
 import type { Answers, Ask, AskKind } from './ask.ts';
-import { noteFirmwareApplied, noteFirmwareFailed, readFirmwareWish } from './firmware.ts';
+import { noteFirmwareApplied, noteFirmwareFailed, readFirmwareWish, readLiveFirmwareWish } from './firmware.ts';
 import type { HostIndex } from './host-index.ts';
 import type { Pass } from './pass.ts';
 import { readConfigData, releaseSecret } from './secrets.ts';
@@ -38,6 +38,8 @@ export async function answer(doors: AnswerDoors, question: Ask): Promise<Answers
       return undefined;
     case 'firmware':
       return await readFirmwareWish(store, host);
+    case 'live-firmware':
+      return await readLiveFirmwareWish(store, host);
     case 'firmware-applied':
       await noteFirmwareApplied(store, host, question.options.wish);
       return undefined;
@@ -81,6 +83,8 @@ async function callProvisioner(
       return await provisioner.inspect(host, question.options);
     case 'prepare':
       return await provisioner.prepare(host, question.options);
+    case 'service':
+      return await provisioner.service(host, question.options);
     case 'provision':
       return await provisioner.provision(host, question.options);
     case 'deprovision':

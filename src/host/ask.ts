@@ -36,6 +36,8 @@ export interface Questions extends ProvisionerQuestions {
   'store-hardware': { details: HardwareDetails };
   /** What HostFirmwareSettings and HostFirmwareComponents ask for. */
   firmware: undefined;
+  /** The same for a machine that has an OS: as much of it as HostUpdatePolicy lets be done at a reboot. */
+  'live-firmware': undefined;
   'firmware-applied': { wish: FirmwareWish };
   'firmware-failed': undefined;
   /** The DataImage of this host; undefined when it has none. */
@@ -53,6 +55,7 @@ export interface Answers extends ProvisionerAnswers {
   'boot-mac-owner': string | undefined;
   'store-hardware': undefined;
   firmware: FirmwareAnswer;
+  'live-firmware': FirmwareAnswer;
   'firmware-applied': undefined;
   'firmware-failed': undefined;
   'data-image': DataImage | undefined;

@@ -3,7 +3,7 @@ import { ENVIRONMENT_LABEL, ENVIRONMENT_VALUE } from '../api/annotations.ts';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import type { Secret } from '../api/core-types.ts';
 import { type ObjectKey, keyOf, keyText, splitKey } from '../api/meta.ts';
-import { BARE_METAL_HOST, SECRET } from '../api/resources.ts';
+import { BARE_METAL_HOST, DATA_IMAGE, SECRET } from '../api/resources.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
@@ -86,6 +86,7 @@ export function startHostController(options: HostControllerOptions): HostControl
   const watches = [
     watchHosts(options.store, index, edited, signal),
     watchSecrets(options.store, index, edited, signal),
+    watchDataImages(options.store, edited, signal),
   ];
   const guarded = watches.map(async (watch) => {
     try {
@@ -165,6 +166,22 @@ async function watchSecrets(store: Store, index: HostIndex, edited: Edited, sign
     for (const user of index.usersOfSecret(metadata.namespace ?? '', metadata.name)) {
       if (!owners.has(user.uid)) edited(user.key);
     }
+  }
+}
+
+/** Queues the host whose machine may wait for another image, or for none. */
+async function watchDataImages(store: Store, edited: Edited, signal: AbortSignal): Promise<void> {
+  const seen = new Map<string, string>();
+  for await (const event of store.watch(DATA_IMAGE, { signal })) {
+    if (event.type === 'synced') continue;
+    const key = keyText(keyOf(event.object));
+    const { uid, generation, deletionTimestamp } = event.object.metadata;
+    const wish = event.type === 'deleted' ? 'deleted' : JSON.stringify([uid, generation, deletionTimestamp]);
+    const known = seen.get(key);
+    if (event.type === 'deleted') seen.delete(key);
+    else seen.set(key, wish);
+    // One that is first seen is read by the pass that needs it.
+    if (known !== undefined && known !== wish) edited(keyOf(event.object));
   }
 }
 

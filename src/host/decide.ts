@@ -1,5 +1,5 @@
 import type { ProvisioningState } from '../api/baremetalhost.ts';
-import { bootModeOf, hasBmcDetails, isBusy, usesUefiHttp, usesVirtualMedia } from '../api/predicates.ts';
+import { bootModeOf, hasBmcDetails, isBusy, isDeployed, usesUefiHttp, usesVirtualMedia } from '../api/predicates.ts';
 import { unreachable } from '../core/errors.ts';
 import { type Steps, ask } from './ask.ts';
 import { deletionMove, detached, giveUp, powerOffBeforeDelete, remove } from './deletion.ts';
@@ -134,6 +134,7 @@ function move(pass: Pass, to: ProvisioningState): void {
   if (beginning !== undefined) beginOperation(status, beginning, nowMs);
   pass.notes.push({ metric: 'state', from, to });
   status.provisioning.state = to;
+  if (status.operationalStatus === 'servicing' && !isDeployed(to)) status.operationalStatus = 'OK';
   entered(pass, to);
 }
 

@@ -1,7 +1,7 @@
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import type { FirmwareUpdate, HostFirmwareComponents, HostFirmwareSettings } from '../api/firmware.ts';
 import { type Condition, type KubeObject, keyOf } from '../api/meta.ts';
-import { HOST_FIRMWARE_COMPONENTS, HOST_FIRMWARE_SETTINGS } from '../api/resources.ts';
+import { HOST_FIRMWARE_COMPONENTS, HOST_FIRMWARE_SETTINGS, HOST_UPDATE_POLICY } from '../api/resources.ts';
 import type { FirmwareWish } from '../provisioner/provisioner.ts';
 import { orMissing } from '../store/or-missing.ts';
 import type { Store } from '../store/store.ts';
@@ -23,10 +23,33 @@ export function wishesNothing(wish: FirmwareWish): boolean {
 export async function readFirmwareWish(store: Store, host: BareMetalHost): Promise<FirmwareAnswer> {
   const settings = await orMissing(store.get(HOST_FIRMWARE_SETTINGS, keyOf(host)));
   const components = await orMissing(store.get(HOST_FIRMWARE_COMPONENTS, keyOf(host)));
+  return answerOf(settings, components);
+}
+
+/**
+ * What may be changed at the reboot of a machine that has an OS (metal3-compat §1.6). Without a HostUpdatePolicy, nothing:
+ * changes wait until the host is prepared for its next use.
+ */
+export async function readLiveFirmwareWish(store: Store, host: BareMetalHost): Promise<FirmwareAnswer> {
+  const policy = await orMissing(store.get(HOST_UPDATE_POLICY, keyOf(host)));
+  const live = {
+    settings: policy?.spec.firmwareSettings === 'onReboot',
+    updates: policy?.spec.firmwareUpdates === 'onReboot',
+  };
+  const settings = live.settings ? await orMissing(store.get(HOST_FIRMWARE_SETTINGS, keyOf(host))) : undefined;
+  const components = live.updates ? await orMissing(store.get(HOST_FIRMWARE_COMPONENTS, keyOf(host))) : undefined;
+  return answerOf(settings, components);
+}
+
+function answerOf(
+  settings: HostFirmwareSettings | undefined,
+  components: HostFirmwareComponents | undefined,
+): FirmwareAnswer {
   return {
     ready: isLookedAt(settings) && isLookedAt(components),
     wish: {
-      settings: isDue(settings) ? changed(settings) : {},
+      // All of it: while they come into force one by one, it stays the same wish.
+      settings: isDue(settings) ? settings.spec.settings : {},
       updates: isDue(components) ? pending(components) : [],
     },
   };
@@ -43,11 +66,6 @@ function isLookedAt(object: WithConditions | undefined): boolean {
 function isDue<T extends WithConditions>(object: T | undefined): object is T {
   const holds = (type: string) => object?.status?.conditions?.find((c) => c.type === type)?.status === 'True';
   return holds('ChangeDetected') && holds('Valid');
-}
-
-function changed({ spec, status }: HostFirmwareSettings): Record<string, number | string> {
-  const now = status?.settings ?? {};
-  return Object.fromEntries(Object.entries(spec.settings).filter(([name, value]) => now[name] !== String(value)));
 }
 
 function pending({ spec, status }: HostFirmwareComponents): FirmwareUpdate[] {

@@ -9,6 +9,7 @@ import { isDeployed } from '../api/predicates.ts';
 import { type Steps, ask } from './ask.ts';
 import { syncDataImage } from './data-image.ts';
 import { type Pass, type Verdict, emit, fail, failedIn, failureText, unfinished } from './pass.ts';
+import { isServicing, serviceIfDue } from './servicing.ts';
 import { clearError } from './status.ts';
 import { STEADY_POLL_MS } from './timers.ts';
 
@@ -31,7 +32,9 @@ const SOFT_FAILED = 'Soft power off failed, a hard power off follows. ';
 export function* managePower(pass: Pass): Steps<Verdict> {
   const { status, host } = pass;
   const seen = yield* ask('powerState', undefined);
-  if (seen.kind === 'failed') return fail(pass, 'power management error', failureText(seen));
+  // While it is serviced the machine is not power's to judge: the servicing, which cannot go on either, says so.
+  const type = isServicing(pass) ? 'servicing error' : 'power management error';
+  if (seen.kind === 'failed') return fail(pass, type, failureText(seen));
   // A BMC that is slow to answer is no progress: an error on record stays.
   if (seen.kind === 'continue') return seen;
   if (seen.poweredOn !== undefined && seen.poweredOn !== status.poweredOn) {
@@ -40,14 +43,26 @@ export function* managePower(pass: Pass): Steps<Verdict> {
     return { kind: 'again' };
   }
   const wish = rebootWish(pass);
-  if (!status.poweredOn && annotation(host, REBOOT_ANNOTATION) !== undefined) {
-    pass.annotations.set(REBOOT_ANNOTATION, null);
-    return { kind: 'again' };
-  }
+  const first = yield* beforePower(pass, wish);
+  if (first !== undefined) return first;
   if (host.spec.disablePowerOff === true) return yield* withoutPowerOff(pass, wish);
   const wanted = wish === undefined && host.spec.online;
   if (wanted === status.poweredOn) return steady(pass);
   return wanted ? yield* switchOn(pass) : yield* switchOff(pass, wish?.mode ?? 'soft');
+}
+
+/** What comes before power: the DataImage of a machine about to start, the reboot that has had its off, the firmware. */
+function* beforePower(pass: Pass, wish: RebootWish | undefined): Steps<Verdict | undefined> {
+  const { status, host } = pass;
+  const startsNext = isDeployed(status.provisioning.state) && host.spec.online && !status.poweredOn;
+  const media = startsNext && !isServicing(pass) ? yield* syncDataImage(pass) : undefined;
+  if (media !== undefined) return media;
+  if (!status.poweredOn && annotation(host, REBOOT_ANNOTATION) !== undefined) {
+    pass.annotations.set(REBOOT_ANNOTATION, null);
+    return { kind: 'again' };
+  }
+  // Held off by somebody's annotation it must not start, not even for its firmware.
+  return yield* serviceIfDue(pass, startsNext && wish === undefined);
 }
 
 /** The reboot that applies now: in `available` an annotation needs force, hard wins over soft. */
@@ -65,8 +80,6 @@ function rebootWish(pass: Pass): RebootWish | undefined {
 }
 
 function* switchOn(pass: Pass): Steps<Verdict> {
-  const media = isDeployed(pass.status.provisioning.state) ? yield* syncDataImage(pass) : undefined;
-  if (media !== undefined) return media;
   const outcome = yield* ask('powerOn', { force: failedIn(pass, 'power management error') });
   const verdict = unfinished(pass, outcome, 'power management error');
   if (verdict !== undefined) return verdict;

@@ -14,6 +14,7 @@ import { forcedRestart } from './inspection.ts';
 import { type Pass, type Verdict, emit, fail, failedIn, failureText, unfinished } from './pass.ts';
 import { wishesNothing } from './firmware.ts';
 import { managePower } from './power.ts';
+import { endServicing } from './servicing.ts';
 import { clearSettings, settingsDiffer } from './profiles.ts';
 import { clearError } from './status.ts';
 import { MISSING_CONFIG_MS } from './timers.ts';
@@ -165,8 +166,8 @@ function imageText(pass: Pass, failure: { code: string; message: string }): stri
 
 /** Handler of `provisioned`. */
 export function* provisioned(pass: Pass): Steps<Verdict> {
-  if (provisioningCancelled(pass.host, pass.status)) return { kind: 'move', to: 'deprovisioning' };
-  return yield* steadyState(pass);
+  if (!provisioningCancelled(pass.host, pass.status)) return yield* steadyState(pass);
+  return (yield* endServicing(pass)) ?? { kind: 'move', to: 'deprovisioning' };
 }
 
 /** Handler of `externally provisioned`: when the flag goes, what the spec names is taken for what is deployed. */

@@ -10,6 +10,10 @@ export const MISSING_CONFIG_MS = 10 * SECOND;
 export const UNMANAGED_POLL_MS = 10 * MINUTE;
 /** For the controllers to look at a new wish for firmware. */
 export const FIRMWARE_NOT_READY_MS = MINUTE;
+/** The same while a machine that is to be switched on waits for it. */
+export const FIRMWARE_LOOK_MS = 5 * SECOND;
+/** Between two tries at a DataImage, at least (§1.9). */
+export const DATA_IMAGE_RETRY_MS = 30 * SECOND;
 export const DETACHED_POLL_MS = 10 * MINUTE;
 
 /** Failures beyond this one wait no longer. */

@@ -6,6 +6,7 @@ import { subscribeEvents, unsubscribeEvents } from './bmc-events.ts';
 import { changeDataImage } from './data-image.ts';
 import { deprovisioning } from './deprovisioning.ts';
 import type { ProvisionerDoors } from './doors.ts';
+import { awaitFlash, forgetFlashed } from './flashing.ts';
 import { ImageJobs } from './image-jobs.ts';
 import { inspectFast } from './fast-inspection.ts';
 import { inspection } from './inspection.ts';
@@ -26,7 +27,8 @@ import type {
 } from './provisioner.ts';
 import { provisionIdentity, provisioning } from './provisioning.ts';
 import { raidDue } from './raid.ts';
-import { Run } from './run.ts';
+import { Run, outcomeOf } from './run.ts';
+import { service } from './servicing.ts';
 
 /** The provisioner of real machines: BMC, network boot and agent. */
 export class NativeProvisioner implements Provisioner {
@@ -85,8 +87,16 @@ export class NativeProvisioner implements Provisioner {
     const volumes = (await raidDue(run, raid)) ? raid?.volumes : undefined;
     const noFirmware = Object.keys(firmware.settings).length === 0 && firmware.updates.length === 0;
     if (noFirmware && volumes === undefined && run.operation?.kind !== 'prepare') return { kind: 'done' };
+    const waiting = await outcomeOf(() => awaitFlash(run, firmware.updates));
+    if (waiting.kind !== 'done') return waiting;
     const request = volumes === undefined ? firmware : { firmware, raid: run.status.raid?.wanted };
-    return await runOperation(run, preparing(firmware, volumes), request);
+    const outcome = await runOperation(run, preparing(firmware, volumes), request);
+    if (outcome.kind === 'failed') await forgetFlashed(run);
+    return outcome;
+  }
+
+  service(context: HostContext, options: { firmware: FirmwareWish }): Promise<Outcome<object>> {
+    return service(new Run(this.#doors, context), options.firmware);
   }
 
   provision(context: HostContext, request: ProvisionRequest): Promise<Outcome<object>> {
@@ -97,11 +107,14 @@ export class NativeProvisioner implements Provisioner {
     return runOperation(run, provisioning(request, this.#images), provisionIdentity(request), request.restart);
   }
 
-  deprovision(
+  async deprovision(
     context: HostContext,
     options: { restart: boolean; cleaning: 'metadata' | 'disabled' },
   ): Promise<Outcome<object>> {
-    return runOperation(new Run(this.#doors, context), deprovisioning(options.cleaning), options.cleaning);
+    const run = new Run(this.#doors, context);
+    const waiting = await outcomeOf(() => awaitFlash(run));
+    if (waiting.kind !== 'done') return waiting;
+    return runOperation(run, deprovisioning(options.cleaning), options.cleaning);
   }
 
   async adopt(context: HostContext): Promise<Outcome<object>> {
@@ -127,6 +140,7 @@ export class NativeProvisioner implements Provisioner {
       ramdiskBoot: undefined,
       task: undefined,
       wait: undefined,
+      firmware: undefined,
     });
     return { kind: 'done' };
   }
@@ -137,6 +151,7 @@ export class NativeProvisioner implements Provisioner {
       const poweredOn = (await new Machine(run).powerState()) === 'on';
       if (run.status.wait?.name === POWER_UNKNOWN) await run.update({ wait: undefined });
       if (!poweredOn) await endSoftOff(run);
+      await settle(run);
       return { kind: 'done', poweredOn };
     } catch (error) {
       const result = await troubled(run, error, POWER_UNKNOWN);

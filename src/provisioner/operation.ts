@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import type { BareMetalHostStatus } from '../api/baremetalhost.ts';
 import type { OperationKind, OperationStatus } from '../api/hostprogress.ts';
+import { isDeployed } from '../api/predicates.ts';
 import { kubeTime } from '../core/clock.ts';
-import { IngotError, errorCode, errorText } from '../core/errors.ts';
+import { IngotError, errorCode, errorText, unreachable } from '../core/errors.ts';
 import type { Outcome } from './provisioner.ts';
 import { ensureAgent, startBoot } from './ramdisk-boot.ts';
 import { NO_FIGURES } from './rate.ts';
@@ -50,7 +52,7 @@ export async function runOperation(
   fresh = false,
 ): Promise<Outcome<object>> {
   await begin(run, table, digestOf(request), fresh);
-  if (run.operation?.step === FINISHED) return { kind: 'done' };
+  if (isFinished(run)) return { kind: 'done' };
   for (let i = 0; i < MAX_STEPS_PER_CALL; i++) {
     const operation = run.operation;
     const index = table.steps.findIndex((s) => s.name === operation?.step);
@@ -167,9 +169,41 @@ async function finish(run: Run, table: OperationTable): Promise<Outcome<object>>
   return { kind: 'done' };
 }
 
-/** Forgets a remembered operation: its good end is stored where people see it. */
+/**
+ * Forgets a remembered operation once its good end is stored where people see it. One that was for a servicing goes also
+ * when the servicing was given up on the way.
+ */
 export async function settle(run: Run): Promise<void> {
-  if (run.operation?.step === FINISHED) await run.update({ operation: undefined });
+  const { operation } = run;
+  if (operation === undefined || isAskedFor(run.host.status, operation.kind)) return;
+  if (operation.step === FINISHED) await run.update({ operation: undefined, firmware: undefined });
+  else if (operation.kind === 'service') await run.update({ ...IDLE, phase: 'servicing ended' });
+}
+
+/** Is the operation a remembered one that has come to its good end? */
+export function isFinished(run: Run): boolean {
+  return run.operation?.step === FINISHED;
+}
+
+/** Does the host, by its stored status, still wait for the end of such an operation? */
+function isAskedFor(status: BareMetalHostStatus | undefined, kind: OperationKind): boolean {
+  const state = status?.provisioning.state ?? '';
+  switch (kind) {
+    case 'inspect':
+      return state === 'inspecting';
+    case 'prepare':
+      return state === 'preparing';
+    case 'provision':
+      return state === 'provisioning';
+    case 'deprovision':
+      return state === 'deprovisioning';
+    case 'service':
+      return (
+        isDeployed(state) && (status?.operationalStatus === 'servicing' || status?.errorType === 'servicing error')
+      );
+    default:
+      return unreachable(kind);
+  }
 }
 
 /** The ramdisk, if it runs, keeps running: the next try is then quick, and nothing half-written is ever booted. */
@@ -180,7 +214,8 @@ async function giveUp(run: Run, table: OperationTable, code: string, message: st
   return { kind: 'failed', code, message };
 }
 
-const IDLE = {
+/** An operation that is over. */
+export const IDLE = {
   operation: undefined,
   ramdiskBoot: undefined,
   task: undefined,

@@ -1,25 +1,26 @@
 import { isDeployed } from '../api/predicates.ts';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import { kubeTime } from '../core/clock.ts';
+import { awaitFlash } from './flashing.ts';
 import { Machine } from './machine.ts';
 import { troubled } from './operation.ts';
 import type { Outcome } from './provisioner.ts';
-import type { Run, StepResult } from './run.ts';
+import { type Run, type StepResult, outcomeOf } from './run.ts';
 import { ejectMedia, ensureAgent, startBoot } from './ramdisk-boot.ts';
 
 const POLL_MS = 2000;
 
-/** Turns a step's word into an outcome; trouble with the BMC is waited out for a while before it is a failure. */
-async function outcomeOf(run: Run, action: () => Promise<StepResult>): Promise<Outcome<object>> {
-  const result = await action().catch((error: unknown) => troubled(run, error));
-  switch (result.kind) {
-    case 'next':
-      return { kind: 'done' };
-    case 'again':
-      return { kind: 'continue', requeueMs: result.ms, dirty: false };
-    case 'failed':
-      return result;
-  }
+/** Trouble with the BMC is waited out for a while before it is a failure. */
+function patiently(run: Run, action: () => Promise<StepResult>): Promise<Outcome<object>> {
+  return outcomeOf(() => action().catch((error: unknown) => troubled(run, error)));
+}
+
+/** Nothing that takes the power away begins while the BMC flashes the machine. */
+function unlessFlashing(run: Run, action: () => Promise<StepResult>): Promise<Outcome<object>> {
+  return patiently(run, async () => {
+    const waiting = await awaitFlash(run);
+    return waiting.kind === 'next' ? action() : waiting;
+  });
 }
 
 /**
@@ -27,7 +28,7 @@ async function outcomeOf(run: Run, action: () => Promise<StepResult>): Promise<O
  * provisioning begins at once.
  */
 export function powerOn(run: Run): Promise<Outcome<object>> {
-  return outcomeOf(run, async () => {
+  return patiently(run, async () => {
     const machine = new Machine(run);
     if ((await machine.powerState()) === 'on') return settled(run);
     if (runsSomething(run.host)) {
@@ -42,7 +43,7 @@ export function powerOn(run: Run): Promise<Outcome<object>> {
 }
 
 export function powerOff(run: Run, mode: 'soft' | 'hard'): Promise<Outcome<object>> {
-  return outcomeOf(run, async () => {
+  return unlessFlashing(run, async () => {
     const machine = new Machine(run);
     // The ramdisk has nothing to save and does not listen to the power button.
     const inRamdisk = run.status.boot?.intent === 'ramdisk';
@@ -61,7 +62,7 @@ export function powerOff(run: Run, mode: 'soft' | 'hard'): Promise<Outcome<objec
  * one that does not react in time is reset. In the ramdisk there is nothing to save: it is booted anew.
  */
 export function reboot(run: Run, mode: 'soft' | 'hard'): Promise<Outcome<object>> {
-  return outcomeOf(run, async () => {
+  return unlessFlashing(run, async () => {
     const machine = new Machine(run);
     if (run.status.boot?.intent === 'ramdisk') return bootRamdiskAnew(run);
     if ((await machine.powerState()) === 'off') {
@@ -88,6 +89,12 @@ async function bootRamdiskAnew(run: Run): Promise<StepResult> {
 
 /** A shutdown that nobody has followed for this long was taken back meanwhile: a later one begins with asking again. */
 const FORSAKEN_MS = 60_000;
+
+/** Off, after the OS was asked to shut down and had its time. `next`: it is off. */
+export async function offGently(run: Run): Promise<StepResult> {
+  const machine = new Machine(run);
+  return (await machine.powerState()) === 'off' ? settled(run) : softOff(run, machine);
+}
 
 async function softOff(run: Run, machine: Machine): Promise<StepResult> {
   if ((await askToShutDown(run, machine)) === 'waiting') return { kind: 'again', ms: POLL_MS };

@@ -18,6 +18,11 @@ export interface Provisioner {
     host: HostContext,
     options: { restart: boolean; firmware: FirmwareWish; raid?: RaidWish },
   ): Promise<Outcome<object>>;
+  /**
+   * Firmware and BIOS settings of a machine that has an OS, through its BMC alone; may switch the machine on, never cuts a
+   * running OS off. A wish for nothing ends what is under way; an update that the BMC is at is waited for.
+   */
+  service(host: HostContext, options: { restart: boolean; firmware: FirmwareWish }): Promise<Outcome<object>>;
   provision(host: HostContext, options: ProvisionRequest): Promise<Outcome<object>>;
   deprovision(
     host: HostContext,
@@ -44,10 +49,11 @@ export interface Provisioner {
   reboot?(host: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>>;
 }
 
-/** What is to be changed outside of the disks: only what is not so yet. */
+/** What is to be changed outside of the disks. */
 export interface FirmwareWish {
-  /** BIOS settings by name. */
+  /** BIOS settings by name: all that are wished for, when one of them is not so. */
   settings: Readonly<Record<string, number | string>>;
+  /** Only those that were not flashed yet. */
   updates: readonly { component: string; url: string }[];
 }
 

@@ -6,13 +6,26 @@ import { type BmcAddress, parseBmcAddress } from '../bmc/address.ts';
 import type { ProgressPatch } from '../boot/progress-book.ts';
 import { kubeTime } from '../core/clock.ts';
 import type { ProvisionerDoors } from './doors.ts';
-import type { HostContext } from './provisioner.ts';
+import type { HostContext, Outcome } from './provisioner.ts';
 
 /** What one step says: go on, call again later, or give up. */
 export type StepResult =
   | { kind: 'next'; patch?: ProgressPatch }
   | { kind: 'again'; ms: number }
   | { kind: 'failed'; code: string; message: string };
+
+/** Turns a step's word into an outcome. */
+export async function outcomeOf(action: () => Promise<StepResult>): Promise<Outcome<object>> {
+  const result = await action();
+  switch (result.kind) {
+    case 'next':
+      return { kind: 'done' };
+    case 'again':
+      return { kind: 'continue', requeueMs: result.ms, dirty: false };
+    case 'failed':
+      return result;
+  }
+}
 
 /** One call for one host: its doors, its key and shorthands. Holds no state of its own. */
 export class Run {

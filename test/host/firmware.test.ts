@@ -1,41 +1,12 @@
 /** BIOS settings and firmware of an available host, from the wish to its note in the status (metal3-compat §2.14). */
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import type { Condition } from '../../src/api/meta.ts';
 import { HOST_FIRMWARE_COMPONENTS, HOST_FIRMWARE_SETTINGS } from '../../src/api/resources.ts';
+import { wishSettings, wishUpdates } from '../support/firmware-wish.ts';
 import { HostLab, KEY } from '../support/host-lab.ts';
 
-const AT = '2026-01-01T00:00:00Z';
-const conditions = (changed: boolean, valid: boolean, observedGeneration: number): Condition[] =>
-  [['ChangeDetected', changed] as const, ['Valid', valid] as const].map(([type, holds]) => ({
-    type,
-    status: holds ? 'True' : 'False',
-    reason: 'Success',
-    message: '',
-    lastTransitionTime: AT,
-    observedGeneration,
-  }));
-
-/** Settings as a person wished them and as the controller found them. */
-async function wishSettings(lab: HostLab, options: { valid?: boolean; lookedAt?: boolean } = {}): Promise<void> {
-  const made = await lab.store.create(HOST_FIRMWARE_SETTINGS, {
-    apiVersion: 'metal3.io/v1alpha1',
-    kind: 'HostFirmwareSettings',
-    metadata: { ...KEY },
-    spec: { settings: { Hyper: 'On', Cores: 4 } },
-  });
-  const generation = options.lookedAt === false ? 99 : (made.metadata.generation ?? 0);
-  await lab.store.updateStatus(HOST_FIRMWARE_SETTINGS, {
-    ...made,
-    status: {
-      settings: { Hyper: 'Off', Cores: '4' },
-      conditions: conditions(true, options.valid !== false, generation),
-    },
-  });
-}
-
 suite('firmware of an available host', () => {
-  test('a valid change leads through preparing, only what differs is asked for, and is noted', async () => {
+  test('a valid change leads through preparing with all that is wished for, and is noted', async () => {
     const lab = new HostLab();
     await lab.ready();
     await wishSettings(lab);
@@ -43,7 +14,7 @@ suite('firmware of an available host', () => {
     assert.deepEqual(lab.states().slice(-3), ['available', 'preparing', 'available']);
     assert.deepEqual(lab.provisioner.of('prepare').at(-1)?.options, {
       restart: false,
-      firmware: { settings: { Hyper: 'On' }, updates: [] },
+      firmware: { settings: { Hyper: 'On', Cores: 4 }, updates: [] },
     });
     const { status } = await lab.store.get(HOST_FIRMWARE_SETTINGS, KEY);
     assert.deepEqual(status?.settings, { Hyper: 'On', Cores: '4' });
@@ -68,16 +39,7 @@ suite('firmware of an available host', () => {
     const lab = new HostLab();
     await lab.ready();
     const updates = [{ component: 'bios', url: 'http://192.0.2.9/b' }];
-    const made = await lab.store.create(HOST_FIRMWARE_COMPONENTS, {
-      apiVersion: 'metal3.io/v1alpha1',
-      kind: 'HostFirmwareComponents',
-      metadata: { ...KEY },
-      spec: { updates },
-    });
-    await lab.store.updateStatus(HOST_FIRMWARE_COMPONENTS, {
-      ...made,
-      status: { conditions: conditions(true, true, made.metadata.generation ?? 0) },
-    });
+    await wishUpdates(lab, updates);
     lab.provisioner.fail('prepare', 'bios: the image is not for this machine');
     await lab.until((host) => host?.status?.errorType === 'preparation error');
     const failed = await lab.store.get(HOST_FIRMWARE_COMPONENTS, KEY);

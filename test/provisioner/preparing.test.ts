@@ -1,64 +1,42 @@
 /** BIOS settings and firmware through a BMC that restarts, stages and fails, over the real provisioner. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import type { BiosValue, UpdateState } from '../../src/bmc/capabilities.ts';
+import type { ProvisioningState } from '../../src/api/baremetalhost.ts';
+import { BARE_METAL_HOST } from '../../src/api/resources.ts';
+import type { BmcCapabilities } from '../../src/bmc/capabilities.ts';
+import { bmcErrors } from '../../src/bmc/errors.ts';
+import { completeStatus } from '../../src/host/status.ts';
 import { hardwareOf } from '../../src/provisioner/fast-inspection.ts';
 import type { FirmwareWish, Outcome } from '../../src/provisioner/provisioner.ts';
 import { Engine, KEY, World } from '../support/engine.ts';
+import { SimFirmware } from '../support/sim-firmware.ts';
 
 describe('provisioner: preparing', () => {
   let world: World;
   let engine: Engine;
-  let inForce: Record<string, BiosValue>;
-  let staged: Record<string, BiosValue>;
-  let updates: UpdateState[];
-  const started: string[] = [];
+  let firmware: SimFirmware;
 
   beforeEach(async () => {
     world = new World();
-    inForce = { Hyper: 'Off', Cores: 4, Quiet: false };
-    staged = {};
-    updates = [];
-    started.length = 0;
-    const { machine } = world;
-    world.bmc = Object.assign(machine, {
-      bios: {
-        state: () => Promise.resolve({ attributes: inForce, pending: staged, messages: [] }),
-        registry: () => Promise.resolve([]),
-        set: (changes: Record<string, BiosValue>) => {
-          staged = { ...changes };
-          return Promise.resolve('pending' as const);
-        },
-        reset: () => Promise.resolve(),
-      },
-      firmware: {
-        components: () => Promise.resolve([]),
-        start: (update: { component: string; url: string }) => {
-          started.push(update.component);
-          return Promise.resolve(`handle-${update.component}`);
-        },
-        state: () => Promise.resolve(updates.shift() ?? ({ kind: 'done', text: 'ok' } as const)),
-      },
-    });
-    // Staged settings come into force when the machine starts.
-    const setPower = machine.setPower.bind(machine);
-    machine.setPower = async (action) => {
-      if (action === 'on') inForce = { ...inForce, ...staged };
-      await setPower(action);
-    };
+    world.bmc = world.machine;
+    firmware = new SimFirmware(world.machine, { Hyper: 'Off', Cores: 4, Quiet: false });
     engine = await Engine.start(world);
     await world.addHost();
+    await setState('preparing');
   });
+
+  const setState = (state: ProvisioningState) =>
+    world.store.patchStatus(BARE_METAL_HOST, KEY, { status: completeStatus({ provisioning: { state, ID: 'x' } }) });
 
   afterEach(async () => {
     await engine.kill();
     await world.end();
   });
 
-  async function prepare(firmware: FirmwareWish, until = 40): Promise<Outcome<object>> {
+  async function prepare(wish: FirmwareWish, until = 40): Promise<Outcome<object>> {
     for (let i = 0; i < until; i++) {
       const context = await engine.context();
-      const outcome = await engine.provisioner.prepare(context, { firmware });
+      const outcome = await engine.provisioner.prepare(context, { firmware: wish });
       if (outcome.kind !== 'continue') return outcome;
     }
     throw new Error('no end');
@@ -67,7 +45,7 @@ describe('provisioner: preparing', () => {
   it('stages settings in the types of the machine, restarts it once, reads them back', async () => {
     const settings = { Hyper: 'On', Cores: '8', Quiet: 'true' };
     assert.deepEqual(await prepare({ settings, updates: [] }), { kind: 'done' });
-    assert.deepEqual(staged, { Hyper: 'On', Cores: 8, Quiet: true });
+    assert.deepEqual(firmware.staged, { Hyper: 'On', Cores: 8, Quiet: true });
     assert.deepEqual(
       world.machine.writes.filter((w) => w === 'on'),
       ['on'],
@@ -90,7 +68,7 @@ describe('provisioner: preparing', () => {
     assert.match(stubborn.kind === 'failed' ? `${stubborn.code} ${stubborn.message}` : '', /BIOS_NOT_APPLIED.*Hyper/);
   });
 
-  it('updates run one after the other; a staged one gets its restart; an engine that dies goes on', async () => {
+  it('updates run one after the other; a firmware.staged one gets its restart; an engine that dies goes on', async () => {
     const wish = {
       settings: {},
       updates: [
@@ -98,7 +76,7 @@ describe('provisioner: preparing', () => {
         { component: 'bios', url: 'http://192.0.2.9/b' },
       ],
     };
-    updates = [
+    firmware.updates = [
       { kind: 'running', text: 'downloading', percent: 30 },
       { kind: 'done', text: 'bmc is at 2' },
       { kind: 'needs-restart', text: 'reboot required' },
@@ -110,16 +88,53 @@ describe('provisioner: preparing', () => {
     await engine.kill();
     engine = await Engine.start(world);
     assert.deepEqual(await prepare(wish), { kind: 'done' });
-    assert.deepEqual(started, ['bmc', 'bios'], 'nothing was started twice');
+    assert.deepEqual(firmware.started, ['bmc', 'bios'], 'nothing was firmware.started twice');
     assert.deepEqual(
       world.machine.writes.filter((w) => w === 'on'),
       ['on'],
     );
+    await engine.kill();
+    engine = await Engine.start(world);
+    assert.deepEqual(await prepare(wish), { kind: 'done' }, 'the host may not have stored the end');
+    assert.deepEqual(firmware.started, ['bmc', 'bios']);
+    await engine.provisioner.powerState(await engine.context());
+    assert.equal(engine.book.status(KEY).operation?.step, 'finished', 'still asked for');
+    await setState('available');
+    await engine.provisioner.powerState(await engine.context());
+    assert.equal(engine.book.status(KEY).operation, undefined);
     assert.equal(engine.book.status(KEY).firmware, undefined);
   });
 
+  it('an update that nobody wishes for any more is followed to its end before the next begins, or the power is cut', async () => {
+    firmware.updates = [
+      { kind: 'running', text: 'flashing' },
+      { kind: 'running', text: 'flashing' },
+      { kind: 'running', text: 'flashing' },
+      { kind: 'done', text: 'bmc is at 2' },
+    ];
+    const [bmc, bios] = ['bmc', 'bios'].map((component) => ({ component, url: 'http://192.0.2.9/a' }));
+    await assert.rejects(prepare({ settings: {}, updates: [bmc!] }, 1), /no end/);
+    const off = async () => engine.provisioner.powerOff(await engine.context(), { mode: 'hard' });
+    assert.equal((await off()).kind, 'continue');
+    assert.match(engine.book.status(KEY).wait?.name ?? '', /end a firmware update/);
+    await assert.rejects(prepare({ settings: {}, updates: [bios!] }, 1), /no end/);
+    assert.deepEqual(firmware.started, ['bmc']);
+    assert.deepEqual(world.machine.writes, []);
+    assert.deepEqual(await prepare({ settings: {}, updates: [bios!] }), { kind: 'done' });
+    assert.deepEqual(firmware.started, ['bmc', 'bios']);
+  });
+
+  it('a BMC that tells no more of an update does not keep the machine from being switched off', async () => {
+    firmware.updates = [{ kind: 'running', text: 'flashing' }];
+    await assert.rejects(prepare({ settings: {}, updates: [{ component: 'bios', url: 'u' }] }, 1), /no end/);
+    (world.machine as unknown as BmcCapabilities).firmware!.state = () =>
+      Promise.reject(bmcErrors.make('BMC_UNSUPPORTED', 'no such task'));
+    assert.deepEqual(await engine.provisioner.powerOff(await engine.context(), { mode: 'hard' }), { kind: 'done' });
+    assert.equal(engine.book.status(KEY).firmware?.handle, undefined);
+  });
+
   it('an update that fails says so in the words of the BMC', async () => {
-    updates = [{ kind: 'failed', text: 'Exception: the image is not signed' }];
+    firmware.updates = [{ kind: 'failed', text: 'Exception: the image is not signed' }];
     const outcome = await prepare({ settings: {}, updates: [{ component: 'bios', url: 'http://192.0.2.9/b' }] });
     assert.match(outcome.kind === 'failed' ? outcome.message : '', /bios: Exception: the image is not signed/);
   });

@@ -110,6 +110,10 @@ export class FakeProvisioner implements Provisioner {
     return this.#run('prepare', host, options, () => ({}));
   }
 
+  async service(host: HostContext, options: { restart: boolean; firmware: FirmwareWish }): Promise<Outcome<object>> {
+    return this.#run('service', host, options, () => ({}));
+  }
+
   async provision(host: HostContext, options: ProvisionRequest): Promise<Outcome<object>> {
     return this.#run('provision', host, options, () => {
       this.power.set(nameOf(host), true);

@@ -202,7 +202,14 @@ const PROGRESS: Complete<HostProgressStatus> = {
   media: { attempt: 1, method: 'virtual-media', since: AT },
   mediaEjectTried: 1,
   liveIso: { since: AT },
-  firmware: { done: 1, handle: 'h', since: AT, restarted: true },
+  firmware: {
+    finished: [{ component: 'bmc', url: 'u' }],
+    update: { component: 'bios', url: 'u' },
+    handle: 'h',
+    since: AT,
+    switchedOff: true,
+    restarted: true,
+  },
   raid: {
     wanted: 'd',
     creates: [{ controller: '/c', name: 'n', level: '1+0', bytes: 1, drives: ['/d'] }],
