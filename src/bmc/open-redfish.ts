@@ -1,4 +1,5 @@
 import { REDFISH_QUIRKS } from '../redfish/quirks.ts';
+import { RedfishClients } from '../redfish/shared-clients.ts';
 import { parseCa, parseFingerprint } from '../redfish/trust.ts';
 import type { BmcAddress } from './address.ts';
 import type { Bmc } from './bmc.ts';
@@ -21,9 +22,10 @@ export function openRedfish(address: BmcAddress, options: OpenBmcOptions): Bmc {
       ...(credentials.ca === undefined ? [] : parseCa(credentials.ca, 'key ca.crt of the credentials Secret')),
     ].join('\n');
     return redfishBmc({
+      address: address.text,
       path: address.path,
       target: {
-        address: address.text,
+        address: serviceOf(address),
         transport: address.transport ?? 'https',
         host: address.host,
         port: address.port,
@@ -37,10 +39,17 @@ export function openRedfish(address: BmcAddress, options: OpenBmcOptions): Bmc {
       },
       quirks: quirks ?? [],
       doors,
+      clients: doors.redfish ?? new RedfishClients(),
       ...(redfishTiming === undefined ? {} : { timing: redfishTiming }),
       ...(powerTiming === undefined ? {} : { powerTiming }),
     });
   } catch (error) {
     throw asBmcError(error, address.text);
   }
+}
+
+/** The address without its path: what all systems behind one manager have in common. */
+function serviceOf({ text, path }: BmcAddress): string {
+  const [address = ''] = text.split('?');
+  return path !== '' && address.endsWith(path) ? address.slice(0, -path.length) : address;
 }

@@ -3,6 +3,7 @@ import { parseBmcAddress } from './address.ts';
 import type { Bmc } from './bmc.ts';
 import { openRedfish } from './open-redfish.ts';
 import type { RedfishTiming } from '../redfish/client.ts';
+import type { RedfishClients } from '../redfish/shared-clients.ts';
 import { IpmiBmc } from './ipmi-bmc.ts';
 import { ipmiTarget } from './ipmi-target.ts';
 import { asBmcError } from './protocol-errors.ts';
@@ -22,6 +23,8 @@ export interface BmcCredentials {
 export interface BmcDoors extends IpmiDoors {
   /** PEM certificates of CAs that sign the certificates of any BMC (`--bmc-ca`). */
   ca?: string;
+  /** Redfish services that are open already: BMCs opened with the same ones share sessions. Default: none. */
+  redfish?: RedfishClients;
 }
 
 export interface OpenBmcOptions {

@@ -1,4 +1,5 @@
 import type { Bmc } from './bmc.ts';
+import { RedfishClients } from '../redfish/shared-clients.ts';
 import { type BmcCredentials, type BmcDoors, openBmc } from './open.ts';
 
 export interface BmcRequest {
@@ -21,8 +22,9 @@ interface Entry {
 }
 
 /**
- * One open BMC per address, so that all parts of the engine share its one session and its one queue. Idle sessions
- * close by themselves (ipmi/client.ts) and open again with the next command.
+ * One open BMC per address, so that all parts of the engine share its one session and its one queue; systems behind one
+ * Redfish service share those too (redfish/shared-clients.ts). Idle sessions close by themselves and open again with the
+ * next command.
  */
 export class BmcPool {
   readonly #open: (request: BmcRequest) => Bmc;
@@ -30,8 +32,9 @@ export class BmcPool {
   readonly #closing = new Set<Promise<void>>();
 
   /** @param open how a BMC is opened; tests hand in their own */
-  constructor(doors: BmcDoors, open: (request: BmcRequest) => Bmc = (request) => openBmc({ ...request, doors })) {
-    this.#open = open;
+  constructor(doors: BmcDoors, open?: (request: BmcRequest) => Bmc) {
+    const shared = { redfish: new RedfishClients(), ...doors };
+    this.#open = open ?? ((request) => openBmc({ ...request, doors: shared }));
   }
 
   /** Number of BMCs held open. */

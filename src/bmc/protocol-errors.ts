@@ -32,6 +32,7 @@ const MEANING: Readonly<Record<string, BmcCode>> = {
   REDFISH_TASK_FAILED: 'BMC_COMMAND_REFUSED',
   REDFISH_NOT_APPLIED: 'BMC_COMMAND_REFUSED',
   REDFISH_BUSY: 'BMC_BUSY',
+  REDFISH_SESSIONS_FULL: 'BMC_BUSY',
   REDFISH_SYSTEM_NOT_FOUND: 'BMC_SYSTEM_NOT_FOUND',
   REDFISH_SYSTEM_AMBIGUOUS: 'BMC_SYSTEM_AMBIGUOUS',
   REDFISH_MALFORMED: 'BMC_INCOMPATIBLE',
@@ -55,6 +56,7 @@ const KEEP_HINT: ReadonlySet<string> = new Set([
   'REDFISH_UNREACHABLE',
   'REDFISH_TIMEOUT',
   'REDFISH_AUTH_FAILED',
+  'REDFISH_SESSIONS_FULL',
   'REDFISH_REFUSED',
   'REDFISH_NOT_FOUND',
   'REDFISH_TASK_FAILED',
@@ -66,14 +68,16 @@ const KEEP_HINT: ReadonlySet<string> = new Set([
 /**
  * A protocol error as an error about the BMC at `address`; everything else as it is.
  * @param notApplied what a change that does not read back means here
+ * @param service what messages of the protocol begin with instead, where several machines are behind one service
  */
-export function asBmcError(error: unknown, address: string, notApplied?: BmcCode): unknown {
+export function asBmcError(error: unknown, address: string, notApplied?: BmcCode, service = address): unknown {
   if (!(error instanceof IngotError)) return error;
   const code = meaningOf(error, notApplied);
   if (code === undefined) return error;
-  // Those of Redfish begin with the address already.
-  const text = error.message.startsWith(`${address}: `) ? error.message : `${address}: ${error.message}`;
-  return bmcErrors.make(code, `BMC ${text}`, {
+  // Those of Redfish begin with an address already.
+  const begin = [address, service].find((known) => error.message.startsWith(`${known}: `));
+  const text = begin === undefined ? error.message : error.message.slice(begin.length + 2);
+  return bmcErrors.make(code, `BMC ${address}: ${text}`, {
     cause: error,
     seen: { ...error.seen, protocolError: error.code },
     ...(KEEP_HINT.has(error.code) ? { hint: error.hint } : {}),

@@ -2,11 +2,12 @@ import { deadlineErrors } from '../core/deadline.ts';
 import type { Logger } from '../core/log.ts';
 import { SystemBoot } from '../redfish/boot.ts';
 import type { Resource } from '../redfish/calls.ts';
-import { RedfishClient, type RedfishDoors, type RedfishTarget, type RedfishTiming } from '../redfish/client.ts';
+import type { RedfishDoors, RedfishTarget, RedfishTiming } from '../redfish/client.ts';
 import { redfishErrors } from '../redfish/errors.ts';
 import { textAt } from '../redfish/json.ts';
 import { type Personality, personalityOf } from '../redfish/quirks.ts';
 import { managerOf } from '../redfish/service-doors.ts';
+import type { RedfishClients, RedfishConnection } from '../redfish/shared-clients.ts';
 import { findSystem } from '../redfish/systems.ts';
 import type { Bmc, BmcInfo, BootOverride, PowerAction, PowerState } from './bmc.ts';
 import { type BmcCode, asBmcError } from './protocol-errors.ts';
@@ -15,8 +16,12 @@ import { redfishCapabilities } from './redfish-capabilities.ts';
 import { RedfishPower } from './redfish-power.ts';
 
 export interface RedfishBmcOptions {
-  /** Where the BMC is and who we are to it. */
+  /** Of the machine, as written, without credentials. */
+  address: string;
+  /** Where the service is and who we are to it. */
   target: RedfishTarget;
+  /** Where the service may be open already, for another machine behind it. */
+  clients: RedfishClients;
   /** Of the address: the System, or empty for the only one. */
   path: string;
   /** Names to add, or with `-` before them to leave out. */
@@ -42,7 +47,7 @@ class RedfishBmc implements Bmc {
   readonly address: string;
   /** What its further services work with. */
   readonly services;
-  readonly #client: RedfishClient;
+  readonly #client: RedfishConnection;
   readonly #path: string;
   readonly #changes: readonly string[];
   readonly #log: Logger;
@@ -52,14 +57,13 @@ class RedfishBmc implements Bmc {
   #found: string | undefined;
   #personality: Personality | undefined;
 
-  constructor({ target, path, quirks, doors, timing, powerTiming }: RedfishBmcOptions) {
-    const { address } = target;
+  constructor({ address, target, clients, path, quirks, doors, timing, powerTiming }: RedfishBmcOptions) {
     const log = doors.log.child({ bmc: address });
     this.address = address;
     this.#path = path;
     this.#changes = quirks;
     this.#log = log;
-    this.#client = new RedfishClient(target, { ...doors, log }, timing);
+    this.#client = clients.open(target, { ...doors, log: doors.log.child({ bmc: target.address }) }, timing);
     this.services = {
       calls: this.#client,
       system: (signal: AbortSignal) => this.#system(signal),
@@ -116,7 +120,7 @@ class RedfishBmc implements Bmc {
       return await action();
     } catch (error) {
       if (deadlineErrors.is(error)) throw error;
-      throw asBmcError(error, this.address, notApplied);
+      throw asBmcError(error, this.address, notApplied, this.#client.address);
     }
   }
 

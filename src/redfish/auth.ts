@@ -20,6 +20,8 @@ export interface AuthTiming {
   idleMs: number;
   /** Longest wait for a session to end. */
   logoutMs: number;
+  /** While all sessions are taken: so long basic authentication does, then a session is asked for again. */
+  fullMs: number;
 }
 
 export const AUTH_TIMING: AuthTiming = {
@@ -28,6 +30,7 @@ export const AUTH_TIMING: AuthTiming = {
   loginPauseMs: 4000,
   idleMs: 120_000,
   logoutMs: 10_000,
+  fullMs: 60_000,
 };
 
 const NEVER = new AbortController().signal;
@@ -63,6 +66,8 @@ export class Auth {
   #session: Session | undefined;
   #opening: Promise<Session | undefined> | undefined;
   #idle: Timer | undefined;
+  /** Monotonic ms. */
+  #basicUntil = Number.NEGATIVE_INFINITY;
   #users = 0;
   readonly #ending = new Set<Promise<void>>();
   readonly #closed = new AbortController();
@@ -95,7 +100,7 @@ export class Auth {
    * Runs `send` with the headers that say who we are. A session that the BMC no longer knows (401) is replaced once;
    * a refused password is not tried again.
    * @param once the request cannot be sent again
-   * @throws REDFISH_AUTH_FAILED, REDFISH_BUSY, and what `send` throws
+   * @throws REDFISH_AUTH_FAILED, REDFISH_BUSY, REDFISH_SESSIONS_FULL, and what `send` throws
    */
   async run(
     signal: AbortSignal,
@@ -151,6 +156,7 @@ export class Auth {
     this.#closed.signal.throwIfAborted();
     if (this.#kind === 'basic') return undefined;
     if (this.#session !== undefined) return this.#session;
+    if (this.#clock.monotonic() < this.#basicUntil) return undefined;
     // On its own time: the answer of a login must be kept also when whoever asked for it went away.
     this.#opening ??= this.#open().finally(() => (this.#opening = undefined));
     return await abandonable(this.#opening, signal);
@@ -164,8 +170,13 @@ export class Auth {
       this.#closed.signal,
     );
     const path = await this.#sessionsPath(deadline.signal);
-    const session = path === undefined ? undefined : await this.#create(path, deadline.signal);
-    if (session === undefined) {
+    const session = path === undefined ? 'none' : await this.#create(path, deadline.signal);
+    if (session === 'full') {
+      this.#basicUntil = this.#clock.monotonic() + this.#timing.fullMs;
+      this.#log.warn('all sessions of the BMC are taken: basic authentication meanwhile');
+      return undefined;
+    }
+    if (session === 'none') {
       this.#kind = 'basic';
       this.#log.debug('redfish has no sessions: basic authentication');
       return undefined;
@@ -187,7 +198,8 @@ export class Auth {
     return readable && this.#kind === 'auto' ? undefined : DEFAULT_SESSIONS;
   }
 
-  async #create(path: string, signal: AbortSignal): Promise<Session | undefined> {
+  /** `none`: the service has no sessions; `full`: it has none left, and takes the password instead. */
+  async #create(path: string, signal: AbortSignal): Promise<Session | 'none' | 'full'> {
     const { username: UserName, password: Password } = this.#login;
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted();
@@ -196,19 +208,31 @@ export class Auth {
       const reply = await this.#wire.send({ method: 'POST', path, body, repeatable: false }, NEVER);
       if (reply.status < 300) return this.#accepted(reply);
       const { refusal } = reply;
-      if (NO_SESSIONS.has(reply.status) && this.#kind === 'auto') return undefined;
+      if (NO_SESSIONS.has(reply.status) && this.#kind === 'auto') return 'none';
       const full = hasMessage(refusal, ...FULL);
       if (!full && (reply.status === 401 || reply.status === 403 || hasMessage(refusal, ...REFUSED))) {
         throw this.#refused(reply);
       }
       const busy = full || reply.status === 503 || reply.status === 429 || reply.status >= 500;
       if (!busy) throw refusalError(this.#address, `POST ${path}`, refusal);
+      // Sessions that somebody else has leaked last for hours, and some BMCs count password logins among them.
+      if (full && this.#kind === 'auto' && (await this.#basicWorks(path, signal))) return 'full';
       if (attempt >= this.#timing.loginTries) {
-        const what = full ? 'all its sessions are taken' : `HTTP ${reply.status}`;
-        throw redfishErrors.make('REDFISH_BUSY', `${this.#address}: no login: ${what}`, { seen: { ...refusal } });
+        const [code, what] = full
+          ? (['REDFISH_SESSIONS_FULL', 'all its sessions are taken'] as const)
+          : (['REDFISH_BUSY', `HTTP ${reply.status}`] as const);
+        throw redfishErrors.make(code, `${this.#address}: no login: ${what}`, { seen: { ...refusal } });
       }
       await sleep(this.#clock, retryAfterMs(reply.headers) ?? this.#timing.loginPauseMs, signal);
     }
+  }
+
+  async #basicWorks(path: string, signal: AbortSignal): Promise<boolean> {
+    const reply = await this.#wire.send(
+      { method: 'GET', path, headers: this.#headers(undefined), repeatable: true },
+      signal,
+    );
+    return reply.status < 300;
   }
 
   #accepted(reply: Reply): Session {

@@ -43,7 +43,8 @@ export const REDFISH_TIMING: RedfishTiming = {
 
 /** One Redfish service (DSP0266) with one login. Nothing is sent before the first call. */
 export class RedfishClient implements RedfishCalls {
-  readonly #address: string;
+  /** As `RedfishTarget.address`. */
+  readonly address: string;
   readonly #transport: Transport;
   readonly #wire: Wire;
   readonly #auth: Auth;
@@ -55,7 +56,7 @@ export class RedfishClient implements RedfishCalls {
   constructor(target: RedfishTarget, doors: RedfishDoors, timing: Partial<RedfishTiming> = {}) {
     const { address, username, password } = target;
     this.#timing = { ...REDFISH_TIMING, ...timing };
-    this.#address = address;
+    this.address = address;
     this.#clock = doors.clock;
     this.#log = doors.log;
     this.#transport = new Transport(target, doors.clock, this.#timing);
@@ -143,7 +144,7 @@ export class RedfishClient implements RedfishCalls {
   }
 
   follow(handle: TaskHandle, signal: AbortSignal, onState?: (state: TaskState) => void): Promise<TaskState> {
-    return followTask({ calls: this, clock: this.#clock, address: this.#address }, handle, signal, onState);
+    return followTask({ calls: this, clock: this.#clock, address: this.address }, handle, signal, onState);
   }
 
   /** Logs out and closes the connections. Requests under way fail. Never throws. */
@@ -193,13 +194,13 @@ export class RedfishClient implements RedfishCalls {
   }
 
   #refusal(method: string, reply: Reply): IngotError {
-    return refusalError(this.#address, `${method} ${reply.path}`, reply.refusal);
+    return refusalError(this.address, `${method} ${reply.path}`, reply.refusal);
   }
 
   #resource(reply: Reply): Resource {
     const { path, body, status, length } = reply;
     if (body === undefined || status >= 300) {
-      const text = `${this.#address}: GET ${path}: ${length} bytes that are no JSON object (HTTP ${status})`;
+      const text = `${this.address}: GET ${path}: ${length} bytes that are no JSON object (HTTP ${status})`;
       throw redfishErrors.make('REDFISH_MALFORMED', text);
     }
     const etag = etagOf(reply);

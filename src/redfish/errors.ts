@@ -26,6 +26,13 @@ export const redfishErrors = defineErrors({
   },
   REDFISH_REFUSED: { blame: 'peer', retry: true, hint: 'see what the BMC answered' },
   REDFISH_BUSY: { blame: 'peer', retry: true, hint: 'the BMC is busy with something else; it is asked again later' },
+  REDFISH_SESSIONS_FULL: {
+    blame: 'peer',
+    retry: true,
+    hint:
+      'end the sessions that nobody uses, on the BMC’s own page or by restarting the BMC (`ingot bmc reset`); it is ' +
+      'asked again later',
+  },
   REDFISH_NOT_FOUND: {
     blame: 'peer',
     retry: false,

@@ -131,8 +131,31 @@ test('redfish 1: XCC has 16 sessions: none is lost over 40 tries and closes, and
   assert.equal(book.tokens.size, 0);
   book.limit = 0;
   await using client = clientOf(server, {}, { loginTries: 3 });
-  await assert.rejects(client.get(SYSTEM, forever), (error) => redfishErrors.is(error, 'REDFISH_BUSY'));
+  await assert.rejects(client.get(SYSTEM, forever), (error) => redfishErrors.is(error, 'REDFISH_SESSIONS_FULL'));
   assert.equal(server.requests('POST', SESSIONS).length - book.logins, 3, 'a bounded number of logins');
+});
+
+test('redfish 1: while all sessions are taken the password does, then a session is asked for again', async () => {
+  const { server, book } = await withSessions();
+  await using _ = server;
+  const { before } = server;
+  server.before = (seen) => (seen.headers.authorization === undefined ? before(seen) : undefined);
+  server.get(SESSIONS, { Members: [] });
+  book.limit = 0;
+  const lines: LogLine[] = [];
+  await using client = clientOf(server, {}, { fullMs: 0 }, lines);
+  await client.get(SYSTEM, forever);
+  assert.equal(client.authKind, 'auto', 'it is not known yet what this BMC is for good');
+  assert.match(JSON.stringify(lines), /all sessions of the BMC are taken/);
+  assert.ok(server.requests('GET', SYSTEM).at(-1)?.headers.authorization?.startsWith('Basic '));
+  book.limit = 16;
+  await client.get(SYSTEM, forever);
+  assert.equal(client.authKind, 'session');
+  // Who has had a session once waits for the next: the password does not go out behind anybody's back.
+  book.tokens.clear();
+  book.limit = 0;
+  await assert.rejects(client.get(SYSTEM, forever), (error) => redfishErrors.is(error, 'REDFISH_SESSIONS_FULL'));
+  assert.equal(server.requests('GET', SYSTEM).at(-1)?.headers.authorization, undefined);
 });
 
 test('redfish 1: 503 at the login is waited out', async () => {
