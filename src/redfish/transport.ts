@@ -7,6 +7,7 @@ import type { Clock } from '../core/clock.ts';
 import { Deadline, deadlineErrors } from '../core/deadline.ts';
 import { IngotError, errorCode, errorText } from '../core/errors.ts';
 import { redfishErrors } from './errors.ts';
+import { textAt } from './json.ts';
 import { type TlsTrust, contextFor, distrust } from './trust.ts';
 
 export interface Endpoint {
@@ -292,11 +293,12 @@ function connector(endpoint: Endpoint, timeout: number): buildConnector.connecto
 }
 
 function connectFailure(error: Error, address: string): IngotError {
-  const noTls = /wrong version number|packet length too long|EPROTO/i.test(`${error.message} ${errorCode(error)}`);
-  return redfishErrors.make('REDFISH_UNREACHABLE', `${address}: cannot connect: ${lossOf(error)}`, {
+  const noTls = /wrong version number|packet length too long/i.test(error.message);
+  const why = noTls ? 'what answers there speaks no TLS' : lossOf(error);
+  return redfishErrors.make('REDFISH_UNREACHABLE', `${address}: cannot connect: ${why}`, {
     cause: error,
     seen: { sent: false },
-    ...(noTls ? { hint: 'this port does not speak the TLS wanted: for plain HTTP write redfish+http://' } : {}),
+    ...(noTls ? { hint: 'if it speaks plain HTTP, write redfish+http:// in the address' } : {}),
   });
 }
 
@@ -309,6 +311,8 @@ function lossOf(error: unknown): string {
   if (deadlineErrors.is(error)) return error.message;
   const code = errorCode(error);
   if (error instanceof Error && error.name === 'HTTPParserError') return 'what answers there speaks no HTTP';
+  // OpenSSL’s own words: `unsupported protocol` of a BMC from before TLS 1.2.
+  if (error instanceof Error && code.startsWith('ERR_SSL_')) return `TLS: ${textAt(error, 'reason') ?? code}`;
   switch (code) {
     case 'ECONNREFUSED':
       return 'connection refused';

@@ -58,6 +58,15 @@ test('a CA that is not the signer, a certificate for another name, and another f
   await assert.rejects(get(mine, { verify: false, fingerprint }), untrusted, 'a pin counts even without verification');
 });
 
+test('a BMC that knows only TLS from before 1.2 is told apart from one that is not there', async () => {
+  const old = { ...mine, minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+  await assert.rejects(get(old, { verify: false }), (error: Error) => {
+    assert.ok(redfishErrors.is(error, 'REDFISH_UNREACHABLE'), String(error));
+    assert.match(error.message, /cannot connect: TLS: .*(version|protocol)/);
+    return true;
+  });
+});
+
 test('fingerprints and CAs as people write them', () => {
   const digits = 'ab'.repeat(32);
   const colons = digits.match(/../g)!.join(':').toUpperCase();

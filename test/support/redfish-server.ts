@@ -127,9 +127,11 @@ export class SessionBook {
   logins = 0;
   limit = 16;
   readonly #server: RedfishServer;
+  readonly #account: { username: string; password: string };
 
-  constructor(server: RedfishServer) {
+  constructor(server: RedfishServer, account = { username: 'admin', password: PASSWORD }) {
     this.#server = server;
+    this.#account = account;
     server.get(ROOT, { Links: { Sessions: { '@odata.id': SESSIONS } }, Systems: { '@odata.id': `${ROOT}/Systems` } });
     server.on('POST', SESSIONS, ({ body }) => this.#login(body));
     server.before = (seen) => this.#check(seen);
@@ -137,7 +139,8 @@ export class SessionBook {
 
   #login(body: unknown): Scripted {
     const { UserName, Password } = body as Record<string, string>;
-    if (UserName !== 'admin' || Password !== PASSWORD) return { status: 401, body: { error: {} } };
+    const { username, password } = this.#account;
+    if (UserName !== username || Password !== password) return { status: 401, body: { error: {} } };
     if (this.tokens.size >= this.limit) {
       return { status: 400, body: extended('Base.1.5.SessionLimitExceeded', 'no more sessions') };
     }

@@ -106,8 +106,8 @@ export async function withBmc<T>(
     using deadline = new Deadline(systemClock, `BMC ${bmc.address}`, options.timeout * 1000, interrupted.signal);
     return await work(bmc, deadline.signal);
   } finally {
-    for (const name of SIGNALS) process.off(name, stop);
     await bmc.close();
+    for (const name of SIGNALS) process.off(name, stop);
   }
 }
 

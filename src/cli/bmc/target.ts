@@ -41,7 +41,8 @@ export function parseTarget(text: string): TargetName {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0] ?? '';
   const rest = text.slice(scheme.length);
   const bare = /^(?:[^@/]*@)?(\[[^\]]*\]|[^:/]*)(?::\d+)?$/.exec(rest)?.[1] ?? '';
-  const isAddress = scheme !== '' || isIP(bare.replace(/^\[|\]$/g, '')) !== 0;
+  // Two slashes are in no name of a host: an address with its colon forgotten is told what is wrong with it.
+  const isAddress = scheme !== '' || rest.includes('//') || isIP(bare.replace(/^\[|\]$/g, '')) !== 0;
   if (!isAddress) return { kind: 'host', name: text };
   const at = /^([^/?#]*)@/.exec(rest);
   if (at === null) return { kind: 'address', address: text, username: undefined };

@@ -1,6 +1,6 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { type AddressInfo, type Socket, isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { BurstGuard } from '../../core/burst-guard.ts';
 import { type Timer, sleep } from '../../core/clock.ts';
@@ -26,7 +26,7 @@ export interface RedfishBmcOptions extends ServiceOptions {
 
 export interface RedfishSimulator {
   readonly port: number;
-  /** `http://127.0.0.1:8000` */
+  /** `http://127.0.0.1:8000`, `https://[::1]:8000` */
   readonly url: string;
   readonly service: RedfishService;
   /** May be changed at any time. */
@@ -102,7 +102,8 @@ class Simulator implements RedfishSimulator {
   }
 
   get url(): string {
-    return `${this.#secure ? 'https' : 'http'}://${this.#address}:${this.#port}`;
+    const host = isIPv6(this.#address) ? `[${this.#address}]` : this.#address;
+    return `${this.#secure ? 'https' : 'http'}://${host}:${this.#port}`;
   }
 
   get requests(): number {
