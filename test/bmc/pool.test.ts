@@ -7,7 +7,8 @@ import { silentLogger } from '../../src/core/log.ts';
 import { runClock } from '../support/run-clock.ts';
 import { virtualBmc } from '../support/virtual-bmc.ts';
 
-const doors = { clock: new FakeClock(), random: () => 0.5, log: silentLogger };
+const clock = new FakeClock();
+const doors = { clock, random: () => 0.5, log: silentLogger };
 const request: BmcRequest = {
   address: 'ipmi://192.0.2.1',
   credentials: { username: 'admin', password: 'secret' },
@@ -34,6 +35,8 @@ test('one BMC per address; new credentials replace it', async () => {
   assert.notEqual(second, first);
   pool.get({ ...request, address: 'ipmi://192.0.2.2' });
   assert.deepEqual(opened, ['ipmi://192.0.2.1#1', 'ipmi://192.0.2.1#2', 'ipmi://192.0.2.2#1']);
+  assert.deepEqual(closed, [], 'somebody may still be at work with the old one');
+  await clock.advance(200_000);
   assert.deepEqual(closed, ['ipmi://192.0.2.1#1']);
   assert.equal(pool.size, 2);
   await pool.forget('ipmi://192.0.2.1');
@@ -42,6 +45,25 @@ test('one BMC per address; new credentials replace it', async () => {
   await pool.close();
   assert.equal(pool.size, 0);
   assert.deepEqual(closed.toSorted(), opened.toSorted());
+});
+
+test('who has not heard of a change yet and who has do not close each other’s BMC', async () => {
+  const { pool, opened, closed } = recorded();
+  const old = pool.get(request);
+  const changed = pool.get({ ...request, credentialsVersion: '2' });
+  for (let i = 0; i < 3; i++) {
+    await clock.advance(100_000);
+    assert.equal(pool.get(request), old);
+    assert.equal(pool.get({ ...request, credentialsVersion: '2' }), changed);
+  }
+  assert.deepEqual(closed, []);
+  await clock.advance(200_000);
+  assert.deepEqual(closed, ['ipmi://192.0.2.1#1'], 'the one asked for last stays');
+  assert.equal(pool.get({ ...request, credentialsVersion: '2' }), changed);
+  assert.equal(opened.length, 2);
+  await pool.close();
+  await clock.advance(200_000);
+  assert.equal(closed.length, 2, 'each once');
 });
 
 test('another fingerprint, other quirks or other trust replace it too', async () => {
