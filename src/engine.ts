@@ -230,6 +230,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     events,
     signer,
     clock,
+    random,
     log,
     uuid: randomUUID,
     wake,

@@ -75,7 +75,7 @@ async function callProvisioner(
   provisioner: Provisioner,
   host: HostContext,
   question: ProvisionerAsk,
-): Promise<Answers[keyof Provisioner]> {
+): Promise<Answers[Exclude<keyof Provisioner, 'health'>]> {
   switch (question.ask) {
     case 'register':
       return await provisioner.register(host, question.options);

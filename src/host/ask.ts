@@ -7,7 +7,7 @@ import type { FirmwareAnswer } from './firmware.ts';
  * What the pure lifecycle asks of the world. The lifecycle is a generator: it yields one of these and is resumed with
  * the answer, so that the whole of it can be run, and replayed, without any I/O. `reconcile.ts` has the answers.
  */
-type ProvisionerOp = Exclude<keyof Provisioner, 'onEvent'>;
+type ProvisionerOp = Exclude<keyof Provisioner, 'health'>;
 
 type OptionsOf<Op extends ProvisionerOp> =
   Parameters<NonNullable<Provisioner[Op]>> extends [unknown, infer Options] ? Options : undefined;

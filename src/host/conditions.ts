@@ -2,12 +2,15 @@ import type { BareMetalHost, ProvisioningState } from '../api/baremetalhost.ts';
 import type { Condition } from '../api/meta.ts';
 import { isAvailable, isDeployed } from '../api/predicates.ts';
 import { kubeTime } from '../core/clock.ts';
+import { unreachable } from '../core/errors.ts';
+import type { HealthReport } from '../provisioner/provisioner.ts';
 import type { HostStatus } from './status.ts';
 
 type Finding = Pick<Condition, 'status' | 'reason' | 'message'>;
 
 const WORKING: Partial<Record<ProvisioningState, string>> = {
   registering: 'Registering',
+  'match profile': 'Inspecting',
   inspecting: 'Inspecting',
   preparing: 'Preparing',
   provisioning: 'Provisioning',
@@ -20,21 +23,22 @@ const WORKING: Partial<Record<ProvisioningState, string>> = {
  * The conditions of metal3-compat §2.4, computed from the status alone. A condition keeps its lastTransitionTime for as
  * long as its status (True, False, Unknown) stays.
  * @param waiting what the current state waits for, in plain words; becomes the message of Progressing
+ * @param health what the BMC says; undefined: nothing new, Healthy stays as it is
  */
 export function computeConditions(
   host: BareMetalHost,
   status: HostStatus,
   nowMs: number,
   waiting: string | undefined,
+  health?: HealthReport,
 ): Condition[] {
-  const health = status.conditions?.find((c) => c.type === 'Healthy');
   const findings: Record<string, Finding> = {
     Manageable: manageable(status),
     AvailableForProvisioning: availableForProvisioning(status),
     Provisioned: provisioned(status),
     Ready: ready(status),
     Progressing: progressing(status, waiting),
-    Healthy: health ?? { status: 'Unknown', reason: 'Unknown', message: 'the BMC does not report health' },
+    Healthy: health === undefined ? lastHealth(status) : healthy(health),
   };
   return Object.entries(findings).map(([type, finding]) => {
     const previous = status.conditions?.find((c) => c.type === type);
@@ -90,6 +94,27 @@ function progressing(status: HostStatus, waiting: string | undefined): Finding {
   const reason = WORKING[status.provisioning.state];
   if (reason === undefined) return no('NotProgressing', waiting ?? '');
   return { status: 'True', reason, message: waiting ?? '' };
+}
+
+function lastHealth(status: HostStatus): Finding {
+  const last = status.conditions?.find((c) => c.type === 'Healthy');
+  return last ?? { status: 'Unknown', reason: 'Unknown', message: 'no BMC has told yet' };
+}
+
+function healthy({ health, parts }: HealthReport): Finding {
+  const degraded = parts.length === 0 ? 'the BMC names no part' : parts.join(', ');
+  switch (health) {
+    case 'ok':
+      return yes('Healthy');
+    case 'warning':
+      return no('Warning', degraded);
+    case 'critical':
+      return no('CriticalError', degraded);
+    case undefined:
+      return { status: 'Unknown', reason: 'Unknown', message: 'the BMC does not report health' };
+    default:
+      return unreachable(health);
+  }
 }
 
 function yes(reason: string): Finding {

@@ -5,7 +5,7 @@ import { type ObjectKey, keyOf } from '../api/meta.ts';
 import { inspectionDisabled } from '../api/predicates.ts';
 import { BARE_METAL_HOST } from '../api/resources.ts';
 import { readHardwareData, releaseHardwareData } from './hardware-data.ts';
-import type { Provisioner } from '../provisioner/provisioner.ts';
+import type { BmcCredentials, HealthReport, Provisioner } from '../provisioner/provisioner.ts';
 import { storeErrors } from '../store/errors.ts';
 import { answer } from './answer.ts';
 import { computeConditions } from './conditions.ts';
@@ -13,7 +13,17 @@ import { decide } from './decide.ts';
 import { hostErrors } from './errors.ts';
 import { intake } from './intake.ts';
 import type { HostMetrics } from './metrics.ts';
-import { type LifecycleConfig, type Pass, type Verdict, count, emit, fail, failureText, newPass } from './pass.ts';
+import {
+  type LifecycleConfig,
+  type Pass,
+  type Verdict,
+  count,
+  emit,
+  fail,
+  failureText,
+  isDeleting,
+  newPass,
+} from './pass.ts';
 import { type ClaimedCredentials, claimCredentials } from './secrets.ts';
 import { orMissing } from '../store/or-missing.ts';
 import { MISSING_CREDENTIALS_MS } from './timers.ts';
@@ -105,7 +115,21 @@ async function runLifecycle(doors: HostDoors, host: BareMetalHost, signal: Abort
     signal.throwIfAborted();
     step = steps.next(await answer({ ...doors, pass, credentials: claim.claimed?.credentials, signal }, step.value));
   }
-  return await finish(doors, pass, step.value);
+  return await finish(doors, pass, step.value, healthOf(doors, pass, claim.claimed?.credentials, signal));
+}
+
+/** Of a BMC that lets us in and is ours to ask; the answer is there already, nobody waits for it. */
+function healthOf(
+  doors: HostDoors,
+  pass: Pass,
+  credentials: BmcCredentials | undefined,
+  signal: AbortSignal,
+): HealthReport | undefined {
+  const { host, status } = pass;
+  if (credentials === undefined || status.goodCredentials?.credentials === undefined || isDeleting(pass))
+    return undefined;
+  if (status.errorType === 'registration error' || status.operationalStatus === 'detached') return undefined;
+  return doors.provisioner.health({ host, credentials, signal });
 }
 
 type Problem = { code: string; message: string };
@@ -141,14 +165,14 @@ function withoutCredentials(pass: Pass, problem: Problem): Verdict {
 }
 
 /** Steps 10 and after: conditions, status, annotations, metrics, Events, in this order. */
-async function finish(doors: HostDoors, pass: Pass, verdict: Verdict): Promise<PassResult> {
+async function finish(doors: HostDoors, pass: Pass, verdict: Verdict, health?: HealthReport): Promise<PassResult> {
   const { host, status } = pass;
   if (verdict.kind === 'gone') {
     await dropFinalizer(doors, host);
     await report(doors, pass);
     return NOTHING;
   }
-  const conditions = computeConditions(host, status, pass.nowMs, pass.waiting);
+  const conditions = computeConditions(host, status, pass.nowMs, pass.waiting, health);
   const changed = !isDeepStrictEqual({ ...status, conditions }, host.status);
   const saved = changed ? await saveStatus(doors, host, { ...status, conditions }) : host;
   await writeAnnotations(doors, host, saved, pass.annotations);

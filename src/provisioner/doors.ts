@@ -148,6 +148,8 @@ export interface ProvisionerDoors {
   /** Are all consoles recorded, or only those of hosts whose annotation asks for it? */
   recordAll?: boolean;
   clock: Clock;
+  /** Uniform in [0, 1). */
+  random: () => number;
   log: Logger;
   /** A random name for one operation. */
   uuid: () => string;

@@ -7,6 +7,7 @@ import { changeDataImage } from './data-image.ts';
 import { deprovisioning } from './deprovisioning.ts';
 import type { ProvisionerDoors } from './doors.ts';
 import { awaitFlash, forgetFlashed } from './flashing.ts';
+import { HealthWatch } from './health.ts';
 import { ImageJobs } from './image-jobs.ts';
 import { inspectFast } from './fast-inspection.ts';
 import { inspection } from './inspection.ts';
@@ -18,6 +19,7 @@ import { preparing } from './preparing.ts';
 import type {
   DataImageChange,
   FirmwareWish,
+  HealthReport,
   HostContext,
   Outcome,
   ProvisionRequest,
@@ -34,10 +36,12 @@ import { service } from './servicing.ts';
 export class NativeProvisioner implements Provisioner {
   readonly #doors: ProvisionerDoors;
   readonly #images: ImageJobs;
+  readonly #health: HealthWatch;
 
   constructor(doors: ProvisionerDoors) {
     this.#doors = doors;
     this.#images = new ImageJobs(doors);
+    this.#health = new HealthWatch(doors);
   }
 
   async register(context: HostContext): Promise<Outcome<Registered>> {
@@ -130,6 +134,7 @@ export class NativeProvisioner implements Provisioner {
     this.#doors.board.forget(run.key);
     this.#doors.sessions.forget(run.key);
     this.#doors.astray.forget(run.key);
+    this.#health.forget(run.key);
     this.#doors.recorder?.finish(run.key);
     await unsubscribeEvents(run);
     await this.#doors.bmcs.release(run.key);
@@ -170,6 +175,10 @@ export class NativeProvisioner implements Provisioner {
 
   dataImage(context: HostContext, options: DataImageChange): Promise<Outcome<object>> {
     return changeDataImage(new Run(this.#doors, context), options);
+  }
+
+  health(context: HostContext): HealthReport | undefined {
+    return this.#health.report(context);
   }
 
   reboot(context: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>> {

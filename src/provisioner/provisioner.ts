@@ -1,5 +1,6 @@
 import type { BareMetalHost, BootMode, HardwareRaidVolume, Image } from '../api/baremetalhost.ts';
 import type { HardwareDetails, RootDeviceHints } from '../api/hardware.ts';
+import type { Health } from '../bmc/capabilities.ts';
 
 /**
  * The seam between the host lifecycle (`host/`) and the machine. Every call is idempotent, does a bounded piece of work
@@ -45,6 +46,11 @@ export interface Provisioner {
    * @param options `attached`: what it holds by the last note; `url`: what it is to hold, undefined for nothing
    */
   dataImage(host: HostContext, options: DataImageChange): Promise<Outcome<object>>;
+  /**
+   * What the BMC last said of the machine's health; read now and then in the background, never waited for. Undefined:
+   * nothing is known yet.
+   */
+  health(host: HostContext): HealthReport | undefined;
   /** For hosts that must never be off (`spec.disablePowerOff`): restarts once per call that ends `done`. */
   reboot?(host: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>>;
 }
@@ -62,6 +68,13 @@ export interface RaidWish {
   volumes: readonly HardwareRaidVolume[];
   /** The spec is not what was last applied: what is there is deleted and made anew. */
   differs: boolean;
+}
+
+export interface HealthReport {
+  /** Undefined: the BMC does not tell. */
+  health: Health | undefined;
+  /** Parts that are not well, in words for people; empty when the BMC names none. */
+  parts: readonly string[];
 }
 
 export interface DataImageChange {

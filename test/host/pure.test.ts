@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import { type BareMetalHost, type BareMetalHostSpec, PROVISIONING_STATES } from '../../src/api/baremetalhost.ts';
+import type { Health } from '../../src/bmc/capabilities.ts';
 import { computeConditions } from '../../src/host/conditions.ts';
 import { Metrics } from '../../src/core/metrics.ts';
 import { errorReason, eventObject } from '../../src/host/events.ts';
@@ -328,6 +329,20 @@ suite('conditions (metal3-compat §2.4)', () => {
   test('what is waited for is the message of Progressing', () => {
     const list = computeConditions(host(), completeStatus(at('provisioning')), NOW, 'Secret x');
     assert.equal(list.find((c) => c.type === 'Progressing')?.message, 'Secret x');
+  });
+
+  test('health as the BMC tells it, with the parts that are not well', () => {
+    const found = (health: Health | undefined, parts: string[] = []) => {
+      const list = computeConditions(host(), completeStatus(at('available')), NOW, undefined, { health, parts });
+      const { status, reason, message } = list.find((c) => c.type === 'Healthy') ?? {};
+      return [status, reason, message];
+    };
+    assert.deepEqual(found('ok'), ['True', 'Healthy', '']);
+    assert.deepEqual(found('warning', ['Fan 3 (warning)']), ['False', 'Warning', 'Fan 3 (warning)']);
+    const parts = ['PSU 1 (critical)', 'Fan 3 (warning)'];
+    assert.deepEqual(found('critical', parts), ['False', 'CriticalError', 'PSU 1 (critical), Fan 3 (warning)']);
+    assert.deepEqual(found('critical'), ['False', 'CriticalError', 'the BMC names no part']);
+    assert.deepEqual(found(undefined), ['Unknown', 'Unknown', 'the BMC does not report health']);
   });
 
   test('known health stays when it cannot be read', () => {

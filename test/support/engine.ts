@@ -228,6 +228,7 @@ export class Engine {
       },
       signer,
       clock,
+      random: Math.random,
       log,
       uuid: randomUUID,
       wake,

@@ -2,6 +2,7 @@ import type { HardwareDetails } from '../../src/api/hardware.ts';
 import type {
   DataImageChange,
   FirmwareWish,
+  HealthReport,
   RaidWish,
   HostContext,
   Outcome,
@@ -50,6 +51,10 @@ export class FakeProvisioner implements Provisioner {
   requeueMs = 1_000;
   reported: boolean | 'unknown' | undefined;
   hardware: HardwareDetails = SAMPLE_HARDWARE;
+  /** What the BMC says of the machine's health. */
+  healthReport: HealthReport | undefined;
+  /** Hosts whose health was asked for. */
+  readonly healthAsked: string[] = [];
   readonly #scripts = new Map<Op, Script[]>();
   readonly #permanent = new Map<Op, Script>();
   readonly #left = new Map<string, number>();
@@ -159,6 +164,11 @@ export class FakeProvisioner implements Provisioner {
 
   async dataImage(host: HostContext, options: DataImageChange): Promise<Outcome<object>> {
     return this.#run('dataImage', host, options, () => ({}));
+  }
+
+  health(host: HostContext): HealthReport | undefined {
+    this.healthAsked.push(nameOf(host));
+    return this.healthReport;
   }
 
   async reboot(host: HostContext, options: { mode: 'soft' | 'hard' }): Promise<Outcome<object>> {
