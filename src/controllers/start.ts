@@ -6,14 +6,18 @@ import {
   DATA_IMAGE,
   HOST_FIRMWARE_COMPONENTS,
   HOST_FIRMWARE_SETTINGS,
+  HOST_UPDATE_POLICY,
+  SECRET,
 } from '../api/resources.ts';
 import { WorkQueue, type WorkResult } from '../store/workqueue.ts';
-import { detachRequest, isPaused } from '../api/annotations.ts';
+import { ENVIRONMENT_LABEL, ENVIRONMENT_VALUE, detachRequest, isPaused } from '../api/annotations.ts';
 import { reconcileDataImage } from './data-image.ts';
 import type { ControllerDoors } from './doors.ts';
 import { reconcileSubscription } from './event-subscription.ts';
 import { reconcileFirmware } from './firmware.ts';
 import { mayAskBmc } from './readiness.ts';
+import { reconcileDeletedSecret } from './secret-release.ts';
+import { reconcileUpdatePolicy } from './update-policy.ts';
 
 /** BMCs looked at by each controller at the same time. */
 const CONCURRENCY = 10;
@@ -27,16 +31,23 @@ interface Controller {
 
 interface Watch {
   type: ResourceType;
-  wish: (object: KubeObject) => string;
+  /** Undefined: nothing is to be done with this one. */
+  wish: (object: KubeObject) => string | undefined;
+  labels?: Record<string, string>;
 }
 
 const generation = ({ metadata }: KubeObject) =>
   JSON.stringify([metadata.uid, metadata.generation, metadata.deletionTimestamp, metadata.finalizers]);
 
-const watch = <T extends KubeObject>(type: ResourceType<T>, wish: (object: T) => string): Watch => ({
+const watch = <T extends KubeObject>(
+  type: ResourceType<T>,
+  wish: (object: T) => string | undefined,
+  labels?: Record<string, string>,
+): Watch => ({
   type,
+  ...(labels === undefined ? {} : { labels }),
   // The type and its objects come from the same store.
-  wish: wish as (object: KubeObject) => string,
+  wish: wish as (object: KubeObject) => string | undefined,
 });
 
 const CONTROLLERS: readonly Controller[] = [
@@ -49,6 +60,22 @@ const CONTROLLERS: readonly Controller[] = [
       ),
       watch(HOST_FIRMWARE_SETTINGS, generation),
       watch(HOST_FIRMWARE_COMPONENTS, generation),
+    ],
+  },
+  {
+    name: 'hostupdatepolicy',
+    work: reconcileUpdatePolicy,
+    watches: [watch(HOST_UPDATE_POLICY, generation), watch(BARE_METAL_HOST, (host) => host.metadata.uid)],
+  },
+  {
+    name: 'secret',
+    work: reconcileDeletedSecret,
+    watches: [
+      watch(
+        SECRET,
+        ({ metadata }) => (metadata.deletionTimestamp === undefined ? undefined : JSON.stringify(metadata.finalizers)),
+        { [ENVIRONMENT_LABEL]: ENVIRONMENT_VALUE },
+      ),
     ],
   },
   {
@@ -96,12 +123,12 @@ export async function startControllers(doors: ControllerDoors): Promise<void> {
 
 async function follow(
   doors: ControllerDoors,
-  { type, wish }: Watch,
+  { type, wish, labels }: Watch,
   add: (key: ObjectKey) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const seen = new Map<string, string>();
-  for await (const event of doors.store.watch(type, { signal })) {
+  for await (const event of doors.store.watch(type, { signal, ...(labels === undefined ? {} : { labels }) })) {
     if (event.type === 'synced') continue;
     const key = keyText(keyOf(event.object));
     if (event.type === 'deleted') {
@@ -110,7 +137,7 @@ async function follow(
       continue;
     }
     const now = wish(event.object);
-    if (seen.get(key) === now) continue;
+    if (now === undefined || seen.get(key) === now) continue;
     seen.set(key, now);
     add(keyOf(event.object));
   }

@@ -10,7 +10,7 @@ import type { Answers, Ask, AskKind } from './ask.ts';
 import { noteFirmwareApplied, noteFirmwareFailed, readFirmwareWish, readLiveFirmwareWish } from './firmware.ts';
 import type { HostIndex } from './host-index.ts';
 import type { Pass } from './pass.ts';
-import { readConfigData, releaseSecret } from './secrets.ts';
+import { readConfigData, releaseNetworkSecret, releaseSecret } from './secrets.ts';
 
 /** What is needed to answer the questions of one pass. */
 export interface AnswerDoors {
@@ -53,6 +53,7 @@ export async function answer(doors: AnswerDoors, question: Ask): Promise<Answers
       return undefined;
     case 'release':
       await releaseSecret(store, host, host.spec.bmc?.credentialsName ?? '', 'keep');
+      await releaseNetworkSecret(store, host, index.othersHold(host, host.spec.preprovisioningNetworkDataName ?? ''));
       return undefined;
     case 'release-secret':
       await releaseSecret(store, host, question.options.name, 'drop');

@@ -71,6 +71,29 @@ export function labelPatch(secret: Secret): MergePatch | undefined {
 }
 
 /**
+ * What keeps the Secret of `spec.preprovisioningNetworkDataName` for as long as its host: label and finalizer, but no
+ * owner, since it may serve many hosts (metal3-compat §3.5).
+ */
+export function keepPatch(secret: Secret): MergePatch | undefined {
+  const { resourceVersion, deletionTimestamp, finalizers = [] } = secret.metadata;
+  if (deletionTimestamp !== undefined || finalizers.includes(SECRET_FINALIZER)) return labelPatch(secret);
+  return {
+    metadata: {
+      resourceVersion,
+      labels: { [ENVIRONMENT_LABEL]: ENVIRONMENT_VALUE },
+      finalizers: [...finalizers, SECRET_FINALIZER],
+    },
+  };
+}
+
+/** Gives up what `keepPatch` took; to be asked for only when no other host holds the Secret. */
+export function letGoPatch(secret: Secret): MergePatch | undefined {
+  const { resourceVersion, finalizers = [] } = secret.metadata;
+  if (!finalizers.includes(SECRET_FINALIZER)) return undefined;
+  return { metadata: { resourceVersion, finalizers: finalizers.filter((f) => f !== SECRET_FINALIZER) } };
+}
+
+/**
  * What makes a credentials Secret ours: label, owner reference without controller (an old one is downgraded), finalizer.
  * @returns a conditional merge patch, or undefined when nothing is missing
  */

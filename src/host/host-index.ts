@@ -14,6 +14,8 @@ interface Entry {
   created: string;
   busy: boolean;
   secrets: readonly string[];
+  /** Those of them that a finalizer keeps for this host. */
+  held: readonly string[];
 }
 
 /** What passes need to know about the other hosts, kept up to date from the watch and from each pass's own writes. */
@@ -32,7 +34,8 @@ export class HostIndex {
       registered: (status?.provisioning.ID ?? '') !== '',
       created: metadata.creationTimestamp ?? '',
       busy: takesSlot(host),
-      secrets: secretNames(host),
+      secrets: [...heldSecrets(host), ...configReferences(host).map(({ reference }) => reference.name ?? '')],
+      held: heldSecrets(host),
     });
   }
 
@@ -46,6 +49,13 @@ export class HostIndex {
     return [...this.#entries.values()]
       .filter((e) => e.key.namespace === namespace && e.secrets.includes(name))
       .map(({ key, uid }) => ({ key, uid }));
+  }
+
+  /** Is there another host that a finalizer keeps this Secret for? */
+  othersHold(host: BareMetalHost, secret: string): boolean {
+    const own = keyText(keyOf(host));
+    const namespace = host.metadata.namespace ?? '';
+    return [...this.#entries].some(([k, e]) => k !== own && e.key.namespace === namespace && e.held.includes(secret));
   }
 
   /**
@@ -96,7 +106,6 @@ function takesSlot(host: BareMetalHost): boolean {
   return isBusy(status.provisioning.state) && status.operationalStatus === 'OK';
 }
 
-function secretNames(host: BareMetalHost): string[] {
-  const data = configReferences(host).map(({ reference }) => reference.name ?? '');
-  return [host.spec.bmc?.credentialsName ?? '', ...data].filter((name) => name !== '');
+function heldSecrets({ spec }: BareMetalHost): string[] {
+  return [spec.bmc?.credentialsName ?? '', spec.preprovisioningNetworkDataName ?? ''].filter((name) => name !== '');
 }

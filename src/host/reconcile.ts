@@ -24,7 +24,7 @@ import {
   isDeleting,
   newPass,
 } from './pass.ts';
-import { type ClaimedCredentials, claimCredentials } from './secrets.ts';
+import { type ClaimedCredentials, claimCredentials, keepNetworkSecret } from './secrets.ts';
 import { orMissing } from '../store/or-missing.ts';
 import { MISSING_CREDENTIALS_MS } from './timers.ts';
 import { type WriteDoors, dropFinalizer, patchHost, publish, saveStatus, writeAnnotations } from './writes.ts';
@@ -135,10 +135,11 @@ function healthOf(
 type Problem = { code: string; message: string };
 type Claim = { claimed: ClaimedCredentials | undefined } | { problem: Problem };
 
-/** Step 6 of a pass: a host on its way out goes on without credentials, any other one does not. */
+/** Steps 6 and 7 of a pass: a host on its way out goes on without credentials, any other one does not. */
 async function claimed(doors: HostDoors, host: BareMetalHost): Promise<Claim> {
   const state = host.status?.provisioning.state ?? '';
   if (state === '' || state === 'unmanaged' || staysDetached(host)) return { claimed: undefined };
+  if (host.metadata.deletionTimestamp === undefined) await keepNetworkSecret(doors.store, host);
   try {
     return { claimed: await claimCredentials(doors.store, host) };
   } catch (error) {

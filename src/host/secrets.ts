@@ -4,14 +4,16 @@ import type { ObjectKey } from '../api/meta.ts';
 import { SECRET } from '../api/resources.ts';
 import type { BmcCredentials } from '../provisioner/provisioner.ts';
 import { orMissing } from '../store/or-missing.ts';
-import type { Store } from '../store/store.ts';
+import type { MergePatch, Store } from '../store/store.ts';
 import type { ConfigResult } from './ask.ts';
 import { type ConfigSource, buildConfigData, configReferences, foreignReference } from './config-data.ts';
 import {
   claimPatch,
   credentialsName,
   credentialsVersion,
+  keepPatch,
   labelPatch,
+  letGoPatch,
   missingSecret,
   readCredentials,
   releasePatch,
@@ -47,9 +49,29 @@ export async function releaseSecret(
   name: string,
   owner: 'keep' | 'drop',
 ): Promise<void> {
+  await change(store, host, name, (secret) => releasePatch(secret, host, owner));
+}
+
+/** Keeps the Secret of the ramdisk's network from going before the host; one that is not there yet is fine. */
+export async function keepNetworkSecret(store: Store, host: BareMetalHost): Promise<void> {
+  await change(store, host, host.spec.preprovisioningNetworkDataName ?? '', keepPatch);
+}
+
+/** @param held another host holds it too */
+export async function releaseNetworkSecret(store: Store, host: BareMetalHost, held: boolean): Promise<void> {
+  if (!held) await change(store, host, host.spec.preprovisioningNetworkDataName ?? '', letGoPatch);
+}
+
+async function change(
+  store: Store,
+  host: BareMetalHost,
+  name: string,
+  patchOf: (secret: Secret) => MergePatch | undefined,
+): Promise<void> {
+  if (name === '') return;
   const key = secretKey(host, name);
   const secret = await orMissing(store.get(SECRET, key));
-  const patch = secret === undefined ? undefined : releasePatch(secret, host, owner);
+  const patch = secret === undefined ? undefined : patchOf(secret);
   if (patch !== undefined) await orMissing(store.patch(SECRET, key, patch));
 }
 

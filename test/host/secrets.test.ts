@@ -444,3 +444,62 @@ function bomb(): string {
   for (let i = 1; i < 9; i++) lines.push(`a${i}: &a${i} [${Array.from({ length: 10 }, () => `*a${i - 1}`).join(',')}]`);
   return lines.join('\n');
 }
+
+suite('the Secret of the ramdisk’s network (metal3-compat §3.5)', () => {
+  const NETWORK = { preprovisioningNetworkDataName: 'net' };
+  const OTHER = { ...KEY, name: 'node-1' };
+
+  async function withNetwork(): Promise<HostLab> {
+    const lab = new HostLab();
+    await lab.secret('net', { networkData: '{}' });
+    await lab.ready(NETWORK);
+    return lab;
+  }
+
+  test('is labelled and kept by a finalizer, without an owner, and let go with the host', async () => {
+    const lab = await withNetwork();
+    const kept = await lab.secretOf('net');
+    assert.deepEqual(kept?.metadata.labels, LABEL);
+    assert.deepEqual(kept.metadata.finalizers, [FINALIZER]);
+    assert.deepEqual(kept.metadata.ownerReferences ?? [], []);
+    await lab.pass();
+    assert.equal((await lab.secretOf('net'))?.metadata.resourceVersion, kept.metadata.resourceVersion, 'written once');
+    await lab.remove();
+    await lab.until((h) => h === undefined);
+    assert.deepEqual((await lab.secretOf('net'))?.metadata.finalizers ?? [], []);
+  });
+
+  test('one that is not there yet keeps no host from its life; one that is deleted gets no new finalizer', async () => {
+    const lab = new HostLab();
+    await lab.ready(NETWORK);
+    assert.equal((await lab.status()).provisioning.state, 'available');
+    await lab.store.create(SECRET, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { ...KEY, name: 'net', finalizers: ['else'] },
+    });
+    await lab.store.delete(SECRET, { ...KEY, name: 'net' });
+    await lab.pass();
+    assert.deepEqual((await lab.secretOf('net'))?.metadata.finalizers, ['else']);
+  });
+
+  test('shared by two hosts it is let go by the last', async () => {
+    const lab = await withNetwork();
+    await lab.host({ ...NETWORK, bootMACAddress: '52:54:00:00:00:02' }, OTHER);
+    await lab.settle({ key: OTHER });
+    await lab.remove();
+    await lab.until((h) => h === undefined);
+    assert.deepEqual((await lab.secretOf('net'))?.metadata.finalizers, [FINALIZER]);
+    await lab.remove(OTHER);
+    await lab.settle({ key: OTHER });
+    assert.deepEqual((await lab.secretOf('net'))?.metadata.finalizers ?? [], []);
+  });
+
+  test('a deleted host whose Secret is gone goes all the same', async () => {
+    const lab = await withNetwork();
+    await lab.store.patch(SECRET, { ...KEY, name: 'net' }, { metadata: { finalizers: [] } });
+    await lab.store.delete(SECRET, { ...KEY, name: 'net' });
+    await lab.remove();
+    await lab.until((h) => h === undefined);
+  });
+});
