@@ -71,8 +71,11 @@ class RedfishBmc implements Bmc {
       clock: doors.clock,
       log,
     };
-    this.#power = new RedfishPower({ ...this.services, address }, powerTiming);
-    this.#boot = new SystemBoot(this.services);
+    const boot = new SystemBoot(this.services);
+    this.#boot = boot;
+    const beforeStart = (system: Resource, signal: AbortSignal) => boot.hold(system, signal);
+    const afterStart = () => boot.started();
+    this.#power = new RedfishPower({ ...this.services, address, beforeStart, afterStart }, powerTiming);
   }
 
   async verify(signal: AbortSignal): Promise<BmcInfo> {
@@ -96,7 +99,8 @@ class RedfishBmc implements Bmc {
   }
 
   async setPower(action: PowerAction, signal: AbortSignal): Promise<void> {
-    await this.guard(() => this.#power.set(action, signal));
+    // What does not read back here is the boot override, which must hold until the start.
+    await this.guard(() => this.#power.set(action, signal), 'BMC_BOOT_NOT_ACCEPTED');
     this.#log.info('power', { action });
   }
 

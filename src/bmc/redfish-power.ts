@@ -1,7 +1,8 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import { unreachable } from '../core/errors.ts';
 import { redfishErrors } from '../redfish/errors.ts';
-import { ResetAction, type ResetAnswer, type SystemPower, powerOf } from '../redfish/power.ts';
+import type { Resource } from '../redfish/calls.ts';
+import { ResetAction, type ResetAnswer, type ResetWish, type SystemPower, powerOf } from '../redfish/power.ts';
 import type { ServiceDoors } from '../redfish/service-doors.ts';
 import type { PowerAction, PowerState } from './bmc.ts';
 import { DEFAULT_POWER_TIMING, type PowerTiming, SOON_MS, type Told, carryOut, reachPower } from './reach-power.ts';
@@ -9,13 +10,22 @@ import { DEFAULT_POWER_TIMING, type PowerTiming, SOON_MS, type Told, carryOut, r
 /** Of an order that is refused just now, `SOON_MS` apart. */
 const CONFLICT_TRIES = 6;
 
+export interface PowerDoors extends ServiceDoors {
+  /** For messages. */
+  address: string;
+  /** Called right before the machine is told to start, with the System as just read; a failure is one of the start. */
+  beforeStart?: (system: Resource, signal: AbortSignal) => Promise<void>;
+  /** The machine was told to. */
+  afterStart?: () => void;
+}
+
 /** Verified power control over ComputerSystem.Reset. */
 export class RedfishPower {
-  readonly #doors: ServiceDoors & { address: string };
+  readonly #doors: PowerDoors;
   readonly #timing: PowerTiming;
   readonly #reset: ResetAction;
 
-  constructor(doors: ServiceDoors & { address: string }, timing: PowerTiming = DEFAULT_POWER_TIMING) {
+  constructor(doors: PowerDoors, timing: PowerTiming = DEFAULT_POWER_TIMING) {
     this.#doors = doors;
     this.#timing = timing;
     this.#reset = new ResetAction(doors);
@@ -49,7 +59,7 @@ export class RedfishPower {
   /** What the power state cannot prove: here the answer of the BMC counts. Sent again only if it certainly was not done. */
   async #order(wish: 'soft-off' | 'reset', signal: AbortSignal): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const answer = await this.#reset.send(wish, await this.#doors.system(signal), signal);
+      const answer = await this.#send(wish, signal);
       if (answer.kind === 'taken') return;
       // It may have been done all the same: a machine that is off by now needs no asking.
       if (wish === 'soft-off' && (await this.#look(signal)) !== 'on') return;
@@ -63,9 +73,24 @@ export class RedfishPower {
   async #reach(wanted: PowerState, signal: AbortSignal): Promise<void> {
     const { clock, address } = this.#doors;
     const look = async (s: AbortSignal) => settled(await this.#look(s));
-    const command = async (w: PowerState, round: number, s: AbortSignal) =>
-      told(await this.#reset.send(w, await this.#doors.system(s), s, round));
+    let sent = false;
+    const command = async (w: PowerState, round: number, s: AbortSignal) => {
+      const answer = await this.#send(w, s, round);
+      sent = true;
+      return told(answer);
+    };
     await reachPower({ clock, address, look, command }, this.#timing, wanted, signal);
+    // Also when the answer was lost, or was a no that meant yes.
+    if (wanted === 'on' && sent) this.#doors.afterStart?.();
+  }
+
+  async #send(wish: ResetWish, signal: AbortSignal, round = 0): Promise<ResetAnswer> {
+    const starts = wish === 'on' || wish === 'reset';
+    const system = await this.#doors.system(signal);
+    if (starts) await this.#doors.beforeStart?.(system, signal);
+    const answer = await this.#reset.send(wish, system, signal, round);
+    if (wish === 'reset' && answer.kind === 'taken') this.#doors.afterStart?.();
+    return answer;
   }
 
   async #look(signal: AbortSignal): Promise<SystemPower> {

@@ -1,5 +1,5 @@
 import type { BootDoors } from './boot.ts';
-import { bootModeIn, modeName } from './boot-override.ts';
+import { bootModeIn, bootTriple, modeName } from './boot-override.ts';
 import type { Resource, Written } from './calls.ts';
 import { redfishErrors } from './errors.ts';
 import { flagAt, linkAt, textAt } from './json.ts';
@@ -24,7 +24,7 @@ export class BootModes {
     if (quirks.has('no-boot-mode')) {
       throw redfishErrors.make('REDFISH_UNSUPPORTED', 'the boot mode of this machine cannot be changed by Redfish');
     }
-    const rest = quirks.has('boot-full') ? pairOf(system) : {};
+    const rest = quirks.has('boot-full') ? bootTriple(system.body) : {};
     const Boot = { ...rest, BootSourceOverrideMode: modeName(mode) };
     const written = await this.#patch(system, { Boot }, signal);
     if (bootModeIn((await this.#doors.system(signal)).body) === mode) return 'done';
@@ -73,10 +73,4 @@ export class BootModes {
 function runs(secureBoot: Resource, enabled: boolean): 'done' | 'pending' {
   const current = textAt(secureBoot.body, 'SecureBootCurrentBoot');
   return current === undefined || (current === 'Enabled') === enabled ? 'done' : 'pending';
-}
-
-function pairOf({ body }: Resource): Record<string, string> {
-  const target = textAt(body, 'Boot', 'BootSourceOverrideTarget') ?? 'None';
-  const enabled = textAt(body, 'Boot', 'BootSourceOverrideEnabled') ?? 'Disabled';
-  return { BootSourceOverrideTarget: target, BootSourceOverrideEnabled: enabled };
 }

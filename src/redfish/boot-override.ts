@@ -37,14 +37,28 @@ export function readOverride(body: JsonObject): BootOverride {
   const boot = objectAt(body, 'Boot');
   const enabled = textAt(boot, 'BootSourceOverrideEnabled');
   const target = textAt(boot, 'BootSourceOverrideTarget') ?? 'None';
-  const uri = textAt(boot, 'HttpBootUri');
+  const uri = httpBootUriIn(body);
   const device = enabled === 'Disabled' ? 'none' : (DEVICES.get(target) ?? 'none');
   return {
     device,
     persistence: enabled === 'Continuous' ? 'persistent' : 'once',
     firmware: bootModeIn(body) ?? 'uefi',
-    // sushy-tools writes the name of Python's nothing.
-    ...(device !== 'http' || uri === undefined || uri === 'None' ? {} : { httpUri: uri }),
+    ...(device !== 'http' || uri === undefined ? {} : { httpUri: uri }),
+  };
+}
+
+export function httpBootUriIn(body: JsonObject): string | undefined {
+  const uri = textAt(body, 'Boot', 'HttpBootUri');
+  // sushy-tools writes the name of Python's nothing.
+  return uri === 'None' ? undefined : uri;
+}
+
+/** The override as it is, in the three properties that AMI wants with every change. */
+export function bootTriple(body: JsonObject): Record<string, string> {
+  return {
+    BootSourceOverrideTarget: textAt(body, 'Boot', 'BootSourceOverrideTarget') ?? 'None',
+    BootSourceOverrideEnabled: textAt(body, 'Boot', 'BootSourceOverrideEnabled') ?? 'Disabled',
+    BootSourceOverrideMode: modeName(bootModeIn(body) ?? 'uefi'),
   };
 }
 
@@ -77,13 +91,16 @@ export function bootForms(
   quirks: ReadonlySet<RedfishQuirk>,
 ): JsonObject[] {
   const boot = objectAt(body, 'Boot') ?? {};
-  const modeDiffers = bootModeIn(body) !== undefined && bootModeIn(body) !== wanted.firmware;
-  const mode = { BootSourceOverrideMode: modeName(wanted.firmware) };
+  const now = bootModeIn(body);
+  // No override is no reason to change the mode.
+  const firmware = wanted.device === 'none' ? (now ?? wanted.firmware) : wanted.firmware;
+  const modeDiffers = now !== undefined && now !== firmware;
+  const mode = { BootSourceOverrideMode: modeName(firmware) };
   const uri = wanted.device === 'http' && wanted.httpUri !== undefined ? { HttpBootUri: wanted.httpUri } : {};
   return enabledNames(wanted, quirks).flatMap((enabled) => {
     const pair = { BootSourceOverrideTarget: target, BootSourceOverrideEnabled: enabled, ...uri };
     const full = { ...pair, ...mode };
-    const withMode = wanted.device !== 'none' && !quirks.has('boot-without-mode');
+    const withMode = !quirks.has('boot-without-mode');
     const preferred = withMode && (modeDiffers || quirks.has('boot-full')) ? full : pair;
     const others: JsonObject[] = withMode ? [full, pair] : [pair];
     const changed = Object.entries(pair).filter(([key, value]) => boot[key] !== value);

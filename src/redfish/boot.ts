@@ -5,14 +5,16 @@ import {
   type BootVerdict,
   bootForms,
   bootModeIn,
+  bootTriple,
   compareOverride,
   modeName,
+  httpBootUriIn,
   readOverride,
   targetFor,
 } from './boot-override.ts';
-import type { JsonObject, Resource } from './calls.ts';
+import type { JsonObject, Resource, TaskHandle } from './calls.ts';
 import { redfishErrors, refusalOf } from './errors.ts';
-import { linkAt, objectAt, textsAt } from './json.ts';
+import { linkAt, objectAt, textAt, textsAt } from './json.ts';
 import type { Personality } from './quirks.ts';
 import type { ServiceDoors } from './service-doors.ts';
 
@@ -23,12 +25,29 @@ export interface BootDoors extends ServiceDoors {
 /** Looks at the override until it reads back; BMCs that pass it on to the firmware take a moment. */
 const LOOKS = 4;
 const LOOK_MS = 500;
+/** A BMC that answers before it has done it does it within this, or keeps it for the next start of the machine. */
+const TASK_LOOKS = 10;
+const TASK_MS = 1000;
+/** Settings of one override that did not hold until the start. */
+const HOLD_TRIES = 3;
+/** So long an override for one start is a wish of ours, if nothing has started the machine. */
+const WISH_MS = 600_000;
 /** Refusals that another form of the same wish may not meet: the emulators and some BMCs say 500 for bad input. */
 const OTHER_FORM = new Set([400, 403, 405, 409, 412, 422, 428, 500, 501]);
+
+/** What the next start is to do. */
+interface Wish {
+  override: BootOverride;
+  /** Monotonic ms. */
+  since: number;
+  /** Asked for at every start, and taken for one: set again before each of ours. */
+  renewed: boolean;
+}
 
 /** Boot override of a System (`Boot`), every change read back. */
 export class SystemBoot {
   readonly #doors: BootDoors;
+  #wish: Wish | undefined;
 
   constructor(doors: BootDoors) {
     this.#doors = doors;
@@ -45,6 +64,44 @@ export class SystemBoot {
    * @throws REDFISH_UNSUPPORTED, REDFISH_NOT_APPLIED with what each form met
    */
   async set(wanted: BootOverride, signal: AbortSignal): Promise<void> {
+    this.#wish = undefined;
+    const renewed = (await this.#write(wanted, signal)) === 'Once' && wanted.persistence === 'persistent';
+    if (wanted.device === 'none') return;
+    this.#wish = { override: wanted, since: this.#doors.clock.monotonic(), renewed };
+  }
+
+  /**
+   * Right before the machine is started: what was set is looked at again, since some BMCs drop an override minutes after
+   * they have shown it (after a self test, after a BIOS job), and set again if it is gone. After the start there is
+   * nothing to look at: an override that was used and one that was dropped read the same.
+   * @param system as it was just read
+   * @throws REDFISH_NOT_APPLIED when it does not hold
+   */
+  async hold(system: Resource, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#doors;
+    const wish = this.#wish;
+    if (wish === undefined) return;
+    const { override, renewed } = wish;
+    if (!renewed && clock.monotonic() - wish.since > WISH_MS) return;
+    for (let attempt = 1, now = system; ; attempt++, now = await this.#doors.system(signal)) {
+      const verdict = await this.#compare(override, now, await this.#place(now, signal), signal);
+      if (verdict.kind !== 'different') return;
+      if (attempt > HOLD_TRIES) {
+        const text = `boot override ${override.device} does not hold: set and read back ${attempt} times, and each time`;
+        throw redfishErrors.make('REDFISH_NOT_APPLIED', `${text} gone right before the start (${verdict.why})`);
+      }
+      log.warn('boot override is gone before the start; setting it again', { why: verdict.why, attempt });
+      await this.#write(override, signal);
+    }
+  }
+
+  /** The machine was started: what is left of the wish is what holds for the next start too. */
+  started(): void {
+    if (this.#wish?.renewed !== true) this.#wish = undefined;
+  }
+
+  /** @returns the Enabled that the BMC took */
+  async #write(wanted: BootOverride, signal: AbortSignal): Promise<string> {
     const { calls, log } = this.#doors;
     const { quirks } = await this.#doors.personality(signal);
     const system = await this.#doors.system(signal);
@@ -57,7 +114,7 @@ export class SystemBoot {
       const { path, etag } = met.length === 0 ? place : await calls.get(place.path, signal);
       try {
         const written = await calls.patch(path, { Boot }, signal, etag === undefined ? {} : { etag });
-        if (written.task !== undefined) await calls.follow(written.task, signal);
+        if (written.task !== undefined) await this.#awaitTask(written.task, signal);
       } catch (error) {
         if (!OTHER_FORM.has(refusalOf(error)?.status ?? 0)) throw error;
         met.push(errorText(error));
@@ -70,7 +127,8 @@ export class SystemBoot {
       }
       if (verdict.kind === 'tolerated') log.warn('boot override accepted as read back', { why: verdict.why });
       if (quirks.has('boot-resync-mode')) await this.#resyncMode(wanted, Boot, signal);
-      return;
+      if (wanted.device !== 'http') await this.#forgetHttpUri(place.path, signal);
+      return textAt(Boot, 'BootSourceOverrideEnabled') ?? '';
     }
     throw redfishErrors.make('REDFISH_NOT_APPLIED', `boot override ${wanted.device}: ${[...new Set(met)].join('; ')}`, {
       seen: { wanted: { ...wanted, httpUri: undefined }, met },
@@ -86,19 +144,53 @@ export class SystemBoot {
   }
 
   async #verdict(wanted: BootOverride, place: string, signal: AbortSignal): Promise<BootVerdict> {
-    const { calls, clock } = this.#doors;
-    const { quirks } = await this.#doors.personality(signal);
     for (let look = 1; ; look++) {
       const system = await this.#doors.system(signal);
-      const verdict = compareOverride(wanted, readOverride(system.body), quirks);
-      if (verdict.kind !== 'different') return verdict;
-      if (place !== system.path) {
-        const pending = compareOverride(wanted, readOverride((await calls.get(place, signal)).body), quirks);
-        if (pending.kind !== 'different') return { kind: 'tolerated', why: 'it applies at the next start' };
-      }
-      if (look >= LOOKS) return verdict;
-      await sleep(clock, LOOK_MS * look, signal);
+      const there = place === system.path ? system : await this.#doors.calls.get(place, signal);
+      const verdict = await this.#compare(wanted, system, there, signal);
+      if (verdict.kind !== 'different' || look >= LOOKS) return verdict;
+      await sleep(this.#doors.clock, LOOK_MS * look, signal);
     }
+  }
+
+  /** By the System, or by what waits in its settings object. */
+  async #compare(wanted: BootOverride, system: Resource, place: Resource, signal: AbortSignal): Promise<BootVerdict> {
+    const { quirks } = await this.#doors.personality(signal);
+    const verdict = compareOverride(wanted, readOverride(system.body), quirks);
+    if (verdict.kind !== 'different' || place.path === system.path) return verdict;
+    const pending = compareOverride(wanted, readOverride(place.body), quirks);
+    return pending.kind === 'different' ? verdict : { kind: 'tolerated', why: 'it applies at the next start' };
+  }
+
+  /** Not for ever: a job for the next start of the machine (iDRAC, where the mode changes) ends only after that. */
+  async #awaitTask(task: TaskHandle, signal: AbortSignal): Promise<void> {
+    for (let look = 1; look <= TASK_LOOKS; look++) {
+      const { kind, messages } = await this.#doors.calls.task(task, signal);
+      if (kind === 'failed') throw redfishErrors.make('REDFISH_TASK_FAILED', `boot override: ${messages.join('; ')}`);
+      if (kind !== 'running') return;
+      await sleep(this.#doors.clock, TASK_MS, signal);
+    }
+  }
+
+  /** What a UEFI HTTP boot has left: a later one without an address of its own would fetch from there. */
+  async #forgetHttpUri(place: string, signal: AbortSignal): Promise<void> {
+    const { calls, log } = this.#doors;
+    const { quirks } = await this.#doors.personality(signal);
+    // It says in each answer the address that it was given last, and has no way to take it back (sushy-tools).
+    if (quirks.has('http-reads-cd')) return;
+    for (const HttpBootUri of [null, '']) {
+      const { path, etag, body } = await calls.get(place, signal);
+      if (httpBootUriIn(body) === undefined) return;
+      const Boot = { ...(quirks.has('boot-full') ? bootTriple(body) : {}), HttpBootUri };
+      try {
+        await calls.patch(path, { Boot }, signal, etag === undefined ? {} : { etag });
+      } catch (error) {
+        if (refusalOf(error) === undefined) throw error;
+        log.debug('HttpBootUri not cleared', { as: String(HttpBootUri), why: errorText(error) });
+      }
+    }
+    if (httpBootUriIn((await calls.get(place, signal)).body) === undefined) return;
+    log.warn('HttpBootUri of the last UEFI HTTP boot cannot be cleared; nothing boots from it');
   }
 
   /** Supermicro forgets the boot mode over an override; without it the machine would look for the wrong loader. */

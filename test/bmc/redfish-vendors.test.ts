@@ -40,12 +40,41 @@ suite('vendors', { concurrency: true }, () => {
         assert.equal((await bmc.bootOverride(never)).device, 'cdrom');
         await bmc.setPower('reset', never);
         assert.equal(await bmc.powerState(never), 'on');
+        const httpUri = 'http://192.0.2.1/ramdisk.iso';
+        await bmc.setBootOverride({ device: 'http', persistence: 'once', firmware: 'uefi', httpUri }, never);
+        assert.equal((await bmc.bootOverride(never)).httpUri, httpUri);
+        await bmc.setBootOverride({ device: 'none', persistence: 'once', firmware: 'uefi' }, never);
+        assert.equal((await bmc.bootOverride(never)).device, 'none');
+        const { pendingBoot } = t.bmc.service;
+        assert.ok(!(pendingBoot ?? t.machine.bootOrder()).httpUri, 'nothing boots from there any more');
         await legacy(bmc);
       } finally {
         await bmc.close();
       }
       assert.equal(t.bmc.service.sessions.list().length, 0);
     });
+  }
+});
+
+test('redfish 4: an override that the BMC drops after it was read back is there again when the machine starts', async () => {
+  const evidence = 'seen after self tests and BIOS jobs';
+  await using t = await startTestBmc({ quirks: [{ kind: 'boot-silently-reverts', afterMs: 50, evidence }] });
+  const bmc = openBmc({
+    address: `redfish+http://127.0.0.1:${t.bmc.port}`,
+    credentials: { username: USER, password: PASSWORD },
+    disableCertificateVerification: false,
+    doors: { clock: systemClock, random: Math.random, log: silentLogger },
+    redfishTiming: TIMING,
+  });
+  try {
+    await bmc.setBootOverride({ device: 'pxe', persistence: 'once', firmware: 'uefi' }, never);
+    await t.until(t.bmc.service.paths.system, (body) => body.Boot.BootSourceOverrideTarget === 'None');
+    await bmc.setPower('on', never);
+    await started(t.machine, 1);
+    assert.equal(t.machine.boots.at(-1)?.from, 'network');
+    assert.equal((await bmc.bootOverride(never)).device, 'none', 'once');
+  } finally {
+    await bmc.close();
   }
 });
 

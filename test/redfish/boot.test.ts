@@ -64,6 +64,9 @@ function machine({ root = {}, system = {}, boot = {}, changes = [], take }: Vend
     modes: new BootModes(doors),
     set: (wanted: BootOverride) => runClock(clock, control.set(wanted, never)),
     read: () => control.override(never),
+    clock,
+    hold: async () => runClock(clock, control.hold(await calls.get(SYSTEM), never)),
+    started: () => control.started(),
     run: <T>(work: Promise<T>) => runClock(clock, work).then(({ value }) => value),
   };
 }
@@ -267,4 +270,131 @@ test('Secure Boot: what is set and what runs are two things', async () => {
   assert.equal(await bmc.run(bmc.modes.setSecureBoot(true, never)), 'done');
   bmc.calls.on('PATCH', path, () => {});
   await assert.rejects(bmc.modes.setSecureBoot(false, never), (e) => redfishErrors.is(e, 'REDFISH_NOT_APPLIED'));
+});
+
+const HTTP: BootOverride = { device: 'http', persistence: 'once', firmware: 'uefi', httpUri: 'http://192.0.2.1/a.iso' };
+
+test('redfish 4: the address of a UEFI HTTP boot is cleared by the next override, as null or as nothing', async () => {
+  const plain = machine({ boot: { HttpBootUri: null } });
+  await plain.set(HTTP);
+  assert.equal(plain.now['HttpBootUri'], HTTP.httpUri);
+  await plain.set(DISK);
+  assert.equal(plain.now['HttpBootUri'], null);
+  assert.deepEqual(await plain.read(), DISK, 'and the target is put back');
+  const { length } = plain.patches;
+  await plain.set(PXE);
+  assert.equal(plain.patches.length, length + 1, 'nothing to clear, nothing sent');
+
+  const noNull = machine({
+    boot: { HttpBootUri: 'http://192.0.2.1/old.iso' },
+    take: (wanted) => {
+      if (wanted['HttpBootUri'] === null) throw refused(400, 'Base.PropertyValueTypeError');
+      return wanted;
+    },
+  });
+  await noNull.set(DISK);
+  assert.equal(noNull.now['HttpBootUri'], '');
+
+  const ami = machine({ system: { Manufacturer: 'AMI' }, boot: { HttpBootUri: 'http://192.0.2.1/old.iso' } });
+  await ami.set(DISK);
+  const last = ami.patches.at(-1) ?? {};
+  const triple = { BootSourceOverrideTarget: 'Hdd', BootSourceOverrideEnabled: 'Continuous' };
+  assert.deepEqual(last, { ...triple, BootSourceOverrideMode: 'UEFI', HttpBootUri: null });
+});
+
+test('redfish 4: an address that cannot be cleared is told, without its text; the override itself holds', async () => {
+  const secret = 'http://192.0.2.1/signed-token/a.iso';
+  const stuck = machine({
+    boot: { HttpBootUri: secret },
+    take: (wanted) => ({ ...wanted, HttpBootUri: secret }),
+  });
+  await stuck.set(DISK);
+  const warned = stuck.lines.filter((line) => line.level === 'warn').map((line) => JSON.stringify(line));
+  assert.equal(warned.length, 1);
+  assert.match(warned[0] ?? '', /cannot be cleared/);
+  assert.ok(!JSON.stringify(stuck.lines).includes('signed-token'));
+});
+
+test('redfish 4: an override that is dropped before the start is set again, a bounded number of times', async () => {
+  const drop = { BootSourceOverrideTarget: 'None', BootSourceOverrideEnabled: 'Disabled' };
+  const bmc = machine({});
+  await bmc.set(PXE);
+  await bmc.hold();
+  assert.equal(bmc.patches.length, 1, 'it holds: nothing is sent');
+  // Minutes later, after the self test.
+  Object.assign(bmc.now, drop);
+  await bmc.hold();
+  assert.deepEqual(await bmc.read(), PXE);
+  assert.equal(bmc.patches.length, 2);
+
+  // Shown to whoever wrote it, and to nobody after that.
+  let looks = 0;
+  const never2 = machine({ take: (wanted) => ((looks = 0), wanted) });
+  const { calls } = never2;
+  const find = calls.find.bind(calls);
+  calls.find = (path) => {
+    if (path === SYSTEM && looks++ > 0) Object.assign(never2.now, drop);
+    return find(path);
+  };
+  await never2.set(PXE);
+  Object.assign(never2.now, drop);
+  await assert.rejects(never2.hold(), (error: Error) => {
+    assert.ok(redfishErrors.is(error, 'REDFISH_NOT_APPLIED'), String(error));
+    assert.match(error.message, /pxe does not hold: set and read back 4 times.*asked for pxe, reads back none/);
+    return true;
+  });
+  assert.equal(never2.patches.length, 4);
+});
+
+test('redfish 4: what is no wish of ours any more is not set again', async () => {
+  const drop = { BootSourceOverrideTarget: 'None', BootSourceOverrideEnabled: 'Disabled' };
+  for (const end of ['started', 'long ago', 'none'] as const) {
+    const bmc = machine({});
+    await bmc.set(PXE);
+    if (end === 'started') bmc.started();
+    if (end === 'long ago') await bmc.clock.advance(700_000);
+    if (end === 'none') await bmc.set({ ...PXE, device: 'none' });
+    const { length } = bmc.patches;
+    Object.assign(bmc.now, drop);
+    await bmc.hold();
+    assert.equal(bmc.patches.length, length, end);
+  }
+  // Taken for one start, wished for all: set again before each.
+  const lenovo = machine({ root: { Vendor: 'Lenovo' } });
+  await lenovo.set(DISK);
+  for (const start of [2, 3]) {
+    lenovo.started();
+    await lenovo.clock.advance(86_400_000);
+    Object.assign(lenovo.now, drop);
+    await lenovo.hold();
+    assert.equal(lenovo.patches.length, start);
+    assert.equal(lenovo.now['BootSourceOverrideTarget'], 'Hdd');
+  }
+});
+
+test('redfish 4: AMI takes no override away without the full triple either, and keeps its mode', async () => {
+  const legacy = {
+    BootSourceOverrideTarget: 'Pxe',
+    BootSourceOverrideEnabled: 'Once',
+    BootSourceOverrideMode: 'Legacy',
+  };
+  const ami = machine({ system: { Manufacturer: 'AMI' }, boot: legacy });
+  await ami.set({ ...PXE, device: 'none' });
+  const none = { BootSourceOverrideTarget: 'None', BootSourceOverrideEnabled: 'Disabled' };
+  assert.deepEqual(ami.patches, [{ ...none, BootSourceOverrideMode: 'Legacy' }]);
+});
+
+test('redfish 4: a change of mode that is a BIOS job for the next start is not waited for (iDRAC)', async () => {
+  const idrac = machine({ root: { Vendor: 'Dell' }, boot: { BootSourceOverrideMode: 'Legacy' } });
+  const monitor = '/redfish/v1/TaskService/TaskMonitors/JID_1';
+  idrac.calls.on('PATCH', SYSTEM, (body) => {
+    const wanted = (body ?? {})['Boot'] as Boot;
+    Object.assign(idrac.now, { ...wanted, BootSourceOverrideMode: 'Legacy' });
+    return { status: 202, task: { monitor } };
+  });
+  idrac.calls.tasks.set(monitor, [{ kind: 'running', state: 'New', messages: [] }]);
+  await idrac.set(PXE);
+  assert.match(JSON.stringify(idrac.lines), /not read back: boot mode uefi/);
+  idrac.calls.tasks.set(monitor, [{ kind: 'failed', state: 'Failed', messages: ['SYS011: job exists'] }]);
+  await assert.rejects(idrac.set(PXE), /boot override: SYS011/);
 });

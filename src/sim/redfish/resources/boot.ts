@@ -48,7 +48,8 @@ interface Asked {
   target: string | undefined;
   enabled: string | undefined;
   mode: string | undefined;
-  uri: string | undefined;
+  /** Null: to be forgotten. */
+  uri: string | null | undefined;
 }
 
 /** The values of a PATCH of `Boot`, each allowed by itself. @throws Refusal */
@@ -57,7 +58,7 @@ function asked(service: RedfishService, boot: Body): Asked {
   const target = optionalText(boot, 'BootSourceOverrideTarget');
   const enabled = optionalText(boot, 'BootSourceOverrideEnabled');
   const mode = optionalText(boot, 'BootSourceOverrideMode');
-  const uri = optionalText(boot, 'HttpBootUri');
+  const uri = emptied(boot['HttpBootUri']) ? null : optionalText(boot, 'HttpBootUri');
   const given = { Target: target, Enabled: enabled, Mode: mode };
   if (target !== undefined || enabled !== undefined) {
     for (const need of quirks.find('boot-needs')?.properties ?? []) {
@@ -73,8 +74,12 @@ function asked(service: RedfishService, boot: Body): Asked {
       property: 'Boot/BootSourceOverrideEnabled',
     });
   }
-  if (uri !== undefined) webUrl(uri, 'HttpBootUri');
+  if (typeof uri === 'string') webUrl(uri, 'HttpBootUri');
   return { target, enabled, mode, uri };
+}
+
+function emptied(uri: unknown): boolean {
+  return uri === null || uri === '';
 }
 
 /** What a PATCH of `Boot` asks for, seen from what there is now. @throws Refusal */
@@ -85,7 +90,7 @@ function wantedOrder(service: RedfishService, now: BootOrder, boot: Body): BootO
   if (device === 'http' && (mode ?? kept) === 'Legacy') {
     throw new Refusal(400, 'PropertyValueConflict', ['BootSourceOverrideTarget', 'BootSourceOverrideMode']);
   }
-  const httpUri = uri ?? now.httpUri;
+  const httpUri = uri === null ? undefined : (uri ?? now.httpUri);
   return {
     device,
     persistent: enabled === undefined ? now.persistent : enabled === 'Continuous',
