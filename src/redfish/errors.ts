@@ -30,7 +30,7 @@ export const redfishErrors = defineErrors({
     blame: 'peer',
     retry: true,
     hint:
-      'end the sessions that nobody uses, on the BMC’s own page or by restarting the BMC (`ingot bmc reset`); it is ' +
+      'end the sessions that nobody uses, on the BMC’s own page or by restarting the BMC (`ingot bmc restart-bmc`); it is ' +
       'asked again later',
   },
   REDFISH_NOT_FOUND: {
