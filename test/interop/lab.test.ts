@@ -105,7 +105,12 @@ describe('ingot lab', { timeout: 120_000 }, () => {
     assert.ok((await namespacePids(lab.namespace)).length >= 2, 'a machine and the router run');
     child.kill('SIGKILL');
     await until('machine and router to end', 10, async () => (await namespacePids(lab.namespace)).length === 0);
-    assert.deepEqual(await sweepDeadLabs(), [`${NAME}c`]);
-    assert.ok(await gone(lab));
+    // Where other labs are started meanwhile, one of them may have been first.
+    const swept = await sweepDeadLabs();
+    assert.ok(
+      swept.every((name) => name === `${NAME}c`),
+      swept.join(),
+    );
+    await until('what it left to be gone', 10, () => gone(lab));
   });
 });
