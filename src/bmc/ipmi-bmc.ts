@@ -3,22 +3,11 @@ import type { Logger } from '../core/log.ts';
 import { concatBytes, toHex } from '../wire/hex.ts';
 import { IpmiClient, type IpmiDoors, type IpmiTarget, type IpmiTiming } from '../ipmi/client.ts';
 import { type DeviceId, getChannelCipherSuites, getDeviceId } from '../ipmi/commands/app.ts';
-import {
-  BootParameter,
-  KEEP_FLAGS_WITHOUT_POWER_ON,
-  decodeBootFlags,
-  encodeBootFlags,
-  getBootOption,
-  setBootOption,
-} from '../ipmi/commands/boot-options.ts';
 import type { Command } from '../ipmi/commands/command.ts';
-import type { BootFlags } from '../ipmi/chassis.ts';
-import { ipmiErrors } from '../ipmi/errors.ts';
 import { SUITE_WITHOUT_PASSWORD, decodeSuiteIds } from '../ipmi/suites.ts';
 import type { Bmc, BmcInfo, BootOverride, PowerAction, PowerState } from './bmc.ts';
-import { compareBoot, flagsOf, overrideOf } from './boot-compare.ts';
-import { bmcErrors } from './errors.ts';
 import { asBmcError } from './protocol-errors.ts';
+import { IpmiBoot } from './ipmi-boot.ts';
 import { IpmiConsole } from './ipmi-console.ts';
 import { IpmiEventLog } from './ipmi-event-log.ts';
 import { IpmiFru } from './ipmi-fru.ts';
@@ -44,14 +33,12 @@ const MAX_SUITE_PARTS = 8;
 /** Longest wait for the list of suites, ms. */
 const SUITES_MS = 1000;
 
-/** Sets of the boot override until the BMC reads it back. */
-const BOOT_TRIES = 2;
-
 /** A machine behind an IPMI 2.0 BMC. */
 export class IpmiBmc implements Bmc {
   readonly address: string;
   readonly #client: IpmiClient;
   readonly #power: IpmiPower;
+  readonly #boot: IpmiBoot;
   readonly #log: Logger;
   readonly sensing: IpmiSensors;
   readonly eventLog: IpmiEventLog;
@@ -60,8 +47,6 @@ export class IpmiBmc implements Bmc {
   readonly console: IpmiConsole;
   readonly #named: NamedQuirks;
   #device: DeviceId | undefined;
-  /** The BMC refused boot parameter 3 once: it is not asked again. */
-  #dropsBootFlags = false;
   /** Suites that the BMC offers; undefined before it was asked. */
   #offered: readonly number[] | undefined;
 
@@ -72,7 +57,15 @@ export class IpmiBmc implements Bmc {
     this.#log = doors.log.child({ bmc: address });
     this.#client = new IpmiClient(options.target, doors, options.timing);
     const run = <T>(command: Command<T>, signal: AbortSignal) => this.#client.run(command, signal);
-    this.#power = new IpmiPower({ clock: doors.clock, address, run }, options.powerTiming);
+    this.#boot = new IpmiBoot({
+      clock: doors.clock,
+      log: this.#log,
+      address,
+      run,
+      quirks: (signal) => this.#quirks(signal),
+      powerState: (signal) => this.#power.state(signal),
+    });
+    this.#power = new IpmiPower({ clock: doors.clock, address, run, boot: this.#boot }, options.powerTiming);
     const guard = <T>(action: () => Promise<T>) => this.#guard(action);
     const part = { clock: doors.clock, log: this.#log, run, guard };
     this.sensing = new IpmiSensors(part);
@@ -133,62 +126,16 @@ export class IpmiBmc implements Bmc {
   }
 
   async bootOverride(signal: AbortSignal): Promise<BootOverride> {
-    return await this.#guard(async () => overrideOf(await this.#readFlags(signal)));
+    return await this.#guard(() => this.#boot.get(signal));
   }
 
   async setBootOverride(override: BootOverride, signal: AbortSignal): Promise<void> {
-    await this.#guard(() => this.#setBoot(override, signal));
+    await this.#guard(() => this.#boot.set(override, signal));
     this.#log.info('boot override', { ...override });
   }
 
   async close(): Promise<void> {
     await this.#client.close();
-  }
-
-  async #setBoot(override: BootOverride, signal: AbortSignal): Promise<void> {
-    const quirks = await this.#quirks(signal);
-    const uefi = override.firmware === 'uefi';
-    const selector = uefi ? quirks.efiSelectors[override.device] : undefined;
-    const flagByte = uefi ? quirks.efiFlagBytes[override.device] : undefined;
-    const data = encodeBootFlags(flagsOf(override), selector, flagByte);
-    // What the bytes say, which with a flag byte of the vendor's own may be more than was asked for.
-    const flags = flagByte === undefined ? flagsOf(override) : decodeBootFlags(data);
-    for (let attempt = 1; ; attempt++) {
-      if (quirks.keepsBootFlags && !this.#dropsBootFlags) await this.#keepFlags(signal);
-      await this.#client.run(setBootOption(BootParameter.flags, data), signal);
-      const verdict = await this.#compare(flags, quirks, signal);
-      if (verdict.kind === 'same') return;
-      if (verdict.kind === 'tolerated') {
-        this.#log.warn('boot override accepted as read back', { why: verdict.why, quirks: quirks.name });
-        return;
-      }
-      if (attempt >= BOOT_TRIES) {
-        throw bmcErrors.make('BMC_BOOT_NOT_ACCEPTED', `BMC ${this.address}: boot override: ${verdict.why}`);
-      }
-    }
-  }
-
-  async #compare(wanted: BootFlags, quirks: IpmiQuirks, signal: AbortSignal) {
-    const read = await this.#readFlags(signal);
-    const poweredOn = quirks.overrideAppliesAtPowerOn && (await this.#power.state(signal)) === 'on';
-    return compareBoot(wanted, read, quirks, poweredOn);
-  }
-
-  /** Asks the BMC not to forget the flags when the power comes on later than 60 s; many do not know how. */
-  async #keepFlags(signal: AbortSignal): Promise<void> {
-    const data = Uint8Array.of(KEEP_FLAGS_WITHOUT_POWER_ON);
-    try {
-      await this.#client.run(setBootOption(BootParameter.flagValidClearing, data), signal);
-    } catch (error) {
-      if (!ipmiErrors.is(error, 'IPMI_COMPLETION')) throw error;
-      this.#dropsBootFlags = true;
-      this.#log.debug('boot flag timeout cannot be switched off', { why: error.message });
-    }
-  }
-
-  async #readFlags(signal: AbortSignal): Promise<BootFlags> {
-    const option = await this.#client.run(getBootOption(BootParameter.flags), signal);
-    return decodeBootFlags(option.data);
   }
 
   async #quirks(signal: AbortSignal): Promise<IpmiQuirks> {

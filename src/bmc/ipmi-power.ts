@@ -11,6 +11,8 @@ export interface PowerDoors {
   /** For messages. */
   address: string;
   run<T>(command: Command<T>, signal: AbortSignal): Promise<T>;
+  /** What the machine is to boot from must be in place when it starts. */
+  boot: { beforeStart(signal: AbortSignal): Promise<void>; started(): void };
 }
 
 /** Verified power control over the chassis commands of IPMI. */
@@ -38,7 +40,12 @@ export class IpmiPower {
 
   /** A machine that is off has nothing to reset: it is switched on, which also ends in a fresh start. */
   async #reset(signal: AbortSignal): Promise<void> {
-    if ((await this.state(signal)) === 'on') await this.#once('hard-reset', signal);
+    if ((await this.state(signal)) === 'on') {
+      const { boot } = this.#doors;
+      await boot.beforeStart(signal);
+      await this.#once('hard-reset', signal);
+      boot.started();
+    }
     await this.#reach('on', signal);
   }
 
@@ -50,7 +57,14 @@ export class IpmiPower {
   async #reach(wanted: PowerState, signal: AbortSignal): Promise<void> {
     const { clock, address } = this.#doors;
     const look = (s: AbortSignal) => this.state(s);
-    const command = (w: PowerState, _round: number, s: AbortSignal) => this.#command(w, s);
+    const command = async (w: PowerState, round: number, s: AbortSignal) => {
+      const { boot } = this.#doors;
+      // Before the first one only: the machine may be starting already, and an override set then would be one too many.
+      if (w === 'on' && round === 0) await boot.beforeStart(s);
+      const told = await this.#command(w, s);
+      if (w === 'on') boot.started();
+      return told;
+    };
     await reachPower({ clock, address, look, command }, this.#timing, wanted, signal);
   }
 

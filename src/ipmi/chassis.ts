@@ -31,5 +31,6 @@ export interface Chassis {
   /** @throws any error → completion code 0xD5 (not supported in present state) or 0xFF */
   control(action: ChassisControl): Promise<void>;
   bootFlags(): Promise<BootFlags>;
-  setBootFlags(flags: BootFlags): Promise<void>;
+  /** @param how `lasting`: one-time flags wait for the next start, however late it comes */
+  setBootFlags(flags: BootFlags, how?: { lasting?: boolean }): Promise<void>;
 }

@@ -5,6 +5,7 @@ import type { LanMessage } from './lan-message.ts';
 import { Completion } from './numbers.ts';
 import { appFamily } from './server-commands/app.ts';
 import { bootFamily } from './server-commands/boot.ts';
+import { BootFlagKeeper } from './server-commands/boot-flags.ts';
 import { chassisFamily } from './server-commands/chassis.ts';
 import {
   type Answer,
@@ -38,7 +39,8 @@ export class ServerCommands {
   readonly #table: ReadonlyMap<number, Handler>;
 
   /** @param more families beyond the usual ones, e.g. that of a serial port */
-  constructor(parts: CommandParts, more: readonly Family[] = []) {
+  constructor(outer: Omit<CommandParts, 'boot'>, more: readonly Family[] = []) {
+    const parts = { ...outer, boot: new BootFlagKeeper(outer) };
     this.#parts = parts;
     const handlers = [...FAMILIES, ...more].flatMap((family) => family(parts));
     this.#table = new Map(handlers.map((h) => [key(h.netFn, h.cmd), h]));

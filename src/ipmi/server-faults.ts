@@ -29,6 +29,8 @@ export interface ServerFaults {
   extraCodeBytes?: number;
   /** Does not accept boot parameter 3, as OpenBMC. */
   noBootParameter3?: boolean;
+  /** Drops one-time boot flags after 60 s whatever boot parameter 3 says. */
+  dropsBootFlags?: boolean;
   sol?: SolFaults;
 }
 

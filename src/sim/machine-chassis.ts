@@ -8,7 +8,7 @@ export function machineChassis(machine: Machine): Chassis {
     powerState: () => Promise.resolve(machine.observe().power),
     control: (action) => controlMachine(machine, action),
     bootFlags: () => Promise.resolve(machine.bootFlags()),
-    setBootFlags: (flags) => machine.setBootFlags(flags),
+    setBootFlags: (flags, how) => machine.setBootFlags(flags, how),
   };
 }
 

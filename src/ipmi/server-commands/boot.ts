@@ -16,10 +16,9 @@ export const bootFamily: Family = (parts) => {
 
 class BootOptions {
   readonly #parts: CommandParts;
-  /** Parameters that are kept as they were written: set in progress, valid-bit clearing, acknowledge. */
+  /** Parameters that are kept as they were written: set in progress, acknowledge. */
   readonly #kept = new Map<number, Uint8Array>([
     [BootParameter.setInProgress, Uint8Array.of(0)],
-    [BootParameter.flagValidClearing, Uint8Array.of(0)],
     [BootParameter.infoAcknowledge, Uint8Array.of(0, 0)],
   ]);
 
@@ -36,7 +35,11 @@ class BootOptions {
       return refuse(Completion.parameterNotSupported);
     }
     if (parameter === BootParameter.flags) {
-      await this.#parts.chassis.setBootFlags(decodeBootFlags(value));
+      await this.#parts.boot.set(decodeBootFlags(value));
+      return DONE;
+    }
+    if (parameter === BootParameter.flagValidClearing) {
+      this.#parts.boot.clearing = value[0] ?? this.#parts.boot.clearing;
       return DONE;
     }
     const kept = this.#kept.get(parameter);
@@ -53,10 +56,11 @@ class BootOptions {
     if (first === undefined) return refuse(Completion.lengthInvalid);
     const parameter = first & 0x7f;
     if (parameter === BootParameter.flags) {
-      const flags = encodeBootFlags(await this.#parts.chassis.bootFlags());
+      const flags = encodeBootFlags(await this.#parts.boot.get());
       return give(encodeBootOption({ parameter, invalid: false, data: flags }));
     }
-    const kept = this.#kept.get(parameter);
+    const clearing = parameter === BootParameter.flagValidClearing && this.#parts.faults.noBootParameter3 !== true;
+    const kept = clearing ? Uint8Array.of(this.#parts.boot.clearing) : this.#kept.get(parameter);
     if (kept === undefined) return refuse(Completion.parameterNotSupported);
     return give(encodeBootOption({ parameter, invalid: false, data: kept }));
   }

@@ -57,7 +57,8 @@ class ChassisState {
     if (data.length === 0) return refuse(Completion.lengthInvalid);
     const action = decodeChassisControl(data);
     if (action === undefined) return refuse(Completion.invalidField);
-    const { chassis } = this.#parts;
+    const { chassis, boot } = this.#parts;
+    await boot.commanded();
     const before = await chassis.powerState();
     await chassis.control(action);
     this.#note(action, before);

@@ -6,6 +6,7 @@ import { Completion, THIS_CHANNEL } from '../numbers.ts';
 import type { ServerFaults } from '../server-faults.ts';
 import type { BmcModel } from '../server-model.ts';
 import type { ActiveState } from '../server-session.ts';
+import type { BootFlagKeeper } from './boot-flags.ts';
 import type { CipherSuite } from '../suites.ts';
 
 /** LAN channel number that the virtual BMC claims to have. */
@@ -29,6 +30,7 @@ export interface CommandParts {
   capabilities: Omit<AuthCapabilities, 'channel'>;
   clock: Clock;
   model: BmcModel;
+  boot: BootFlagKeeper;
 }
 
 /** Who sent a request: a session, or nobody yet. */
