@@ -94,10 +94,24 @@ export const IPMI_QUIRKS: readonly QuirkRow[] = [
   },
   {
     name: 'unsigned-replies',
-    does: 'IPMI 1.5: unsigned replies are taken in signed sessions',
-    boards: 'Dell PowerEdge 2850, IBM e325, some ASUS',
-    evidence: 'FreeIPMI workaround forcepermsg; bougou/go-ipmi',
+    does: 'IPMI 1.5: replies without a code, or with an empty one, are taken in signed sessions',
+    boards: 'Dell PowerEdge 2850, IBM e325, some ASUS; Xyratex HB-F8-SRAY (empty codes)',
+    evidence: 'FreeIPMI workaround forcepermsg, LAN Authentication Issue #24; bougou/go-ipmi',
     wire: { unsignedReplies: true },
+  },
+  {
+    name: 'supermicro-oem-auth',
+    does: 'IPMI 1.5: authentication type OEM, with a digest of password and challenge; replies are not checked',
+    boards: 'Supermicro before IPMI 2.0, early ones of which offer nothing else',
+    evidence: 'ipmitool lib/ipmi_oem.c, src/plugins/lan/auth.c (-o supermicro); FreeIPMI LAN Authentication Issue #2',
+    wire: { oemAuth: 'supermicro' },
+  },
+  {
+    name: 'quanta-oem-auth',
+    does: 'IPMI 1.5: authentication type OEM, with the password in the clear; replies are not checked',
+    boards: 'Quanta before IPMI 2.0',
+    evidence: 'ipmitool lib/ipmi_oem.c (-o quanta)',
+    wire: { oemAuth: 'quanta' },
   },
   {
     name: 'no-v1.5',

@@ -355,7 +355,11 @@ export class IpmiClient {
     const { host: bmc, privilege: wanted = Privilege.administrator } = this.#target;
     if (suite === SUITE_WITHOUT_PASSWORD || v15Auth === 'none') {
       log.warn('IPMI session without any password: anybody on this network can have one', { bmc });
-    } else if (v15Auth === 'password') log.warn('IPMI 1.5 session with the password in the clear', { bmc });
+    } else if (v15Auth === 'password' || (v15Auth === 'oem' && this.#quirks.oemAuth === 'quanta')) {
+      log.warn('IPMI 1.5 session with the password in the clear', { bmc });
+    } else if (v15Auth === 'oem') {
+      log.warn('IPMI 1.5 session by OEM authentication: who sees its packets can send others', { bmc });
+    }
     if (privilege < wanted) {
       log.warn('IPMI session has less privilege than wanted', {
         bmc,

@@ -36,7 +36,7 @@ export const ipmiErrors = defineErrors({
   IPMI_WEAK_AUTH: {
     blame: 'peer',
     retry: false,
-    hint: 'enable MD5 authentication on the BMC; ?protocol=1.5 in its address allows the password to be sent in the clear',
+    hint: 'enable MD5 authentication on the BMC; ?protocol=1.5 in its address allows the password to be sent in the clear; for "oem" there are the quirks supermicro-oem-auth and quanta-oem-auth',
   },
   IPMI_PASSWORD_TOO_LONG: {
     blame: 'user',

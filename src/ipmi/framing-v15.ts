@@ -13,7 +13,10 @@ export interface V15Session {
   /** Numbers of the first packet to send and of the first to come. */
   firstSent: number;
   firstReceived: number;
+  /** With `oem` the code of the session. */
   password: Uint8Array;
+  /** The codes of packets to us say nothing: nobody told what boards with `oem` put there. */
+  anyCode?: boolean;
 }
 
 /** Packets of an IPMI 1.5 session: no payloads but IPMI messages, nothing is encrypted. */
@@ -39,11 +42,13 @@ export class V15Framing implements Framing {
 
   open(datagram: Datagram): Payload | undefined {
     if (datagram.kind !== 'v1.5') return undefined;
-    const { auth, sessionId, password } = this.#session;
+    const { auth, sessionId, password, anyCode = false } = this.#session;
     const zero = this.#quirks.zeroSessionIds === true && datagram.sessionId === 0;
     if (datagram.sessionId !== sessionId && !zero) return undefined;
-    const unsigned = datagram.auth === 'none' && this.#quirks.unsignedReplies === true;
-    if ((datagram.auth !== auth && !unsigned) || !v15CodeFits(datagram, password)) {
+    const empty = (datagram.auth === 'none' || datagram.auth === auth) && datagram.code.every((byte) => byte === 0);
+    const unsigned = empty && this.#quirks.unsignedReplies === true;
+    const signed = datagram.auth === auth && (anyCode || v15CodeFits(datagram, password));
+    if (!signed && !unsigned) {
       throw ipmiErrors.make('IPMI_INTEGRITY', 'packet is not signed as its session demands');
     }
     if (this.#quirks.anySequence !== true && !this.#window.accept(datagram.sequence)) return undefined;

@@ -8,6 +8,7 @@ import { V15Framing } from './framing-v15.ts';
 import { type LanMessage, answers, decodeLanMessage, encodeLanMessage, requestMessage } from './lan-message.ts';
 import type { LoginOutcome, LoginRequest } from './login.ts';
 import { Completion } from './numbers.ts';
+import { type OemAuth, oemChallenge, oemCode } from './oem-auth.ts';
 import {
   V15_AUTH_NUMBER,
   type V15Auth,
@@ -18,7 +19,7 @@ import {
   v15CodeFits,
 } from './packet-v15.ts';
 
-/** Best first. `password` shows the password to everybody on the wire, `none` needs no password at all. */
+/** Best first; `oem` only for those who name it. `password` shows the password to everybody on the wire, `none` needs no password at all. */
 const PREFERENCE: readonly V15Auth[] = ['md5', 'md2', 'password', 'none'];
 
 export interface V15Rules {
@@ -26,10 +27,13 @@ export interface V15Rules {
   plainPassword: boolean;
   /** May a session be opened without any password? */
   none: boolean;
+  /** Whose authentication type OEM is spoken: used before all others, since somebody named it for this board. */
+  oem?: OemAuth;
 }
 
 /** The authentication type to use; undefined when none of those offered is allowed. */
 export function chooseV15Auth(offered: readonly V15Auth[], rules: V15Rules): V15Auth | undefined {
+  if (rules.oem !== undefined && offered.includes('oem')) return 'oem';
   const allowed = (auth: V15Auth) => (auth === 'password' ? rules.plainPassword : auth === 'none' ? rules.none : true);
   return PREFERENCE.find((auth) => offered.includes(auth) && allowed(auth));
 }
@@ -48,7 +52,12 @@ export async function loginV15(
   onStep: (step: 'challenge' | 'activate') => void,
 ): Promise<LoginOutcome> {
   const { quirks, password, role } = request;
-  const rules = { plainPassword: request.plainPassword, none: quirks.noAuthentication === true };
+  const { oemAuth } = quirks;
+  const rules = {
+    plainPassword: request.plainPassword,
+    none: quirks.noAuthentication === true,
+    ...(oemAuth === undefined ? {} : { oem: oemAuth }),
+  };
   const auth = chooseV15Auth(capabilities.types, rules);
   if (auth === undefined) return { kind: 'no-auth-type', offered: capabilities.types };
 
@@ -66,19 +75,21 @@ export async function loginV15(
 
   onStep('activate');
   const { temporaryId, challenge: text } = challenge.value;
+  const oem = auth === 'oem' ? oemAuth : undefined;
+  const secret = oem === undefined ? password : oemCode(oem, password, text);
   const firstFromBmc = (randomBytes(4).readUInt32LE() | 1) >>> 0;
   const command = activateSession({
     authNumber: V15_AUTH_NUMBER[auth],
     privilege: role.level,
-    challenge: text,
+    challenge: oem === undefined ? text : oemChallenge(oem, text),
     firstFromBmc,
   });
   const activating = message(command, 2);
   const packet = { auth, sequence: 0, sessionId: temporaryId, payload: encodeLanMessage(activating.message) };
   const activated = await channel.exchange(
-    encodeV15Session(packet, password),
+    encodeV15Session(packet, secret),
     (datagram) => {
-      if (datagram.kind !== 'v1.5' || !v15CodeFits(datagram, password)) return undefined;
+      if (datagram.kind !== 'v1.5' || (oem === undefined && !v15CodeFits(datagram, password))) return undefined;
       const answer = activating.answer(datagram, request);
       // An unsigned answer may only say that all that follows is unsigned too; else anybody could send it.
       const signed = datagram.auth !== 'none' || auth === 'none' || quirks.unsignedReplies === true;
@@ -98,7 +109,8 @@ export async function loginV15(
     auth: v15AuthOf(authNumber) ?? auth,
     firstSent: firstToBmc,
     firstReceived: firstFromBmc,
-    password,
+    password: secret,
+    anyCode: oem !== undefined,
   };
   const framing = new V15Framing(session, quirks);
   const opened = { framing, bmcSessionId: sessionId, bmcGuid: undefined, suite: undefined, privilege: role.level };

@@ -7,10 +7,13 @@ import { ipmiErrors } from './errors.ts';
 import { md2 } from './md2.ts';
 import { RmcpClass, writeRmcp } from './rmcp.ts';
 
-/** How packets of IPMI 1.5 prove who sent them (§13.6). `password`: the password itself, for all to read. */
-export type V15Auth = 'none' | 'md2' | 'md5' | 'password';
+/**
+ * How packets of IPMI 1.5 prove who sent them (§13.6). `password`: the password itself, for all to read; `oem`: as the
+ * board's maker likes, see `oem-auth.ts`.
+ */
+export type V15Auth = 'none' | 'md2' | 'md5' | 'password' | 'oem';
 
-export const V15_AUTH_NUMBER: Readonly<Record<V15Auth, number>> = { none: 0, md2: 1, md5: 2, password: 4 };
+export const V15_AUTH_NUMBER: Readonly<Record<V15Auth, number>> = { none: 0, md2: 1, md5: 2, password: 4, oem: 5 };
 
 export function v15AuthOf(number: number): V15Auth | undefined {
   return Object.entries(V15_AUTH_NUMBER).find(([, n]) => n === number)?.[0] as V15Auth | undefined;
@@ -35,7 +38,7 @@ const FRAME_HEAD = 34;
 
 /**
  * Reads what follows the authentication type.
- * @throws IPMI_MALFORMED for the types that nobody specified (OEM), WIRE_SHORT
+ * @throws IPMI_MALFORMED for types that there are not, WIRE_SHORT
  */
 export function readV15(reader: ByteReader, authType: number): V15Packet {
   const auth = v15AuthOf(authType);
@@ -53,7 +56,7 @@ export function encodeV15(message: Uint8Array): Uint8Array {
   return encodeV15Session({ auth: 'none', sequence: 0, sessionId: 0, payload: message }, new Uint8Array(0));
 }
 
-/** @param password signs, cut or padded to 16 bytes */
+/** @param password signs, cut or padded to 16 bytes; with `oem` the code of the session */
 export function encodeV15Session(packet: Omit<V15Packet, 'kind' | 'code'>, password: Uint8Array): Uint8Array {
   const { auth, sequence, sessionId, payload } = packet;
   const writer = writeRmcp(new ByteWriter(payload.length + 40), RmcpClass.ipmi)
@@ -72,12 +75,12 @@ export function v15CodeFits(packet: V15Packet, password: Uint8Array): boolean {
   return codesEqual(codeOf(packet, password), packet.code);
 }
 
-/** The code of a packet (§22.17.1): the password, or a digest between two copies of it. */
+/** The code of a packet (§22.17.1): the password, or a digest between two copies of it. `oem`: one code for all. */
 function codeOf(packet: Omit<V15Packet, 'kind' | 'code'>, password: Uint8Array): Uint8Array {
   const { auth, sequence, sessionId, payload } = packet;
   if (auth === 'none') return new Uint8Array(0);
   const key = passwordOf16(password);
-  if (auth === 'password') return key;
+  if (auth === 'password' || auth === 'oem') return key;
   const id = new ByteWriter(4).u32le(sessionId).finish();
   const signed = concatBytes(key, id, payload, new ByteWriter(4).u32le(sequence).finish(), key);
   return auth === 'md2' ? md2(signed) : createHash('md5').update(signed).digest();

@@ -12,6 +12,7 @@ import type { Payload } from './framing.ts';
 import { V15Framing } from './framing-v15.ts';
 import { type LanMessage, decodeLanMessage, encodeLanMessage, responseMessage } from './lan-message.ts';
 import { Completion, NetFn, Privilege } from './numbers.ts';
+import { type OemAuth, oemChallenge, oemCode } from './oem-auth.ts';
 import {
   V15_AUTH_NUMBER,
   type V15Auth,
@@ -39,6 +40,8 @@ export const NO_V15: V15Service = { types: [], perMessageAuth: true, only: false
 export interface V15LoginRules {
   users: readonly IpmiUser[];
   service: V15Service;
+  /** Whose authentication type OEM it is, when that is among the types; default Quanta's. */
+  oemAuth?: OemAuth | undefined;
   /** Sends a payload to the console of a session. */
   post(session: ActiveState, payload: Payload): void;
 }
@@ -91,7 +94,10 @@ export class ServerLoginV15 {
    */
   activate(session: V15ChallengedState, packet: V15Packet, peer: UdpPeer, now: number): Uint8Array | undefined {
     const { user, auth, bmcSessionId: temporaryId } = session;
-    const password = utf8Bytes(user.password);
+    const { oemAuth = 'quanta' } = this.#rules;
+    const own = utf8Bytes(user.password);
+    const password = auth === 'oem' ? oemCode(oemAuth, own, session.challenge) : own;
+    const challenge = auth === 'oem' ? oemChallenge(oemAuth, session.challenge) : session.challenge;
     if (packet.auth !== auth || !v15CodeFits(packet, password)) return undefined;
     const request = decodeLanMessage(packet.payload);
     if (request.netFn !== NetFn.app || request.cmd !== AppCmd.activateSession) return undefined;
@@ -100,7 +106,7 @@ export class ServerLoginV15 {
       return encodeV15Session({ auth, sequence: 0, sessionId: temporaryId, payload }, password);
     };
     const asked = decodeActivateRequest(request.data);
-    if (!bytesEqual(asked.challenge, session.challenge)) return undefined;
+    if (!bytesEqual(asked.challenge, challenge)) return undefined;
     if (asked.privilege > Privilege[user.privilege]) return reply(LEVEL_TOO_HIGH);
     this.#table.remove(temporaryId);
     const sessionId = this.#table.freshId();

@@ -119,7 +119,10 @@ class Server implements IpmiServer {
     const post = (session: ActiveState, payload: Payload) => this.#post(session, payload);
     this.#login = new ServerLogin({ users, suites, guid, faults, kg: options.kg, post }, this.#table);
     this.#v15 = options.v15 ?? NO_V15;
-    this.#loginV15 = new ServerLoginV15({ users, service: this.#v15, post }, this.#table);
+    this.#loginV15 = new ServerLoginV15(
+      { users, service: this.#v15, oemAuth: faults.quirks?.oemAuth, post },
+      this.#table,
+    );
     const { types, perMessageAuth, only } = this.#v15;
     const capabilities = { v2: !only, v15: types.length > 0, types, perMessageAuth, kgSet: options.kg !== undefined };
     const { serial } = options;

@@ -1,3 +1,5 @@
+import type { OemAuth } from './oem-auth.ts';
+
 /**
  * Ways in which BMCs depart from the specification on the wire. Each is off unless somebody asked for it: the table that
  * names them, with the evidence, is `bmc/quirks.ts`. None of them accepts a packet that is not signed where the suite
@@ -30,8 +32,10 @@ export interface WireQuirks {
   zeroSessionIds?: boolean;
   /** Sequence numbers of replies are not looked at: an old reply could be played again. */
   anySequence?: boolean;
-  /** IPMI 1.5: replies are taken unsigned although the session is signed. */
+  /** IPMI 1.5: replies are taken unsigned, or with an empty code, although the session is signed. */
   unsignedReplies?: boolean;
+  /** IPMI 1.5: authentication type OEM is used where it is offered, in this maker's way. */
+  oemAuth?: OemAuth;
   /** IPMI 1.5 is not tried although the BMC says that it speaks nothing else. */
   neverV15?: boolean;
   /** Sessions without any password: cipher suite 0, and authentication type "none" of IPMI 1.5. */

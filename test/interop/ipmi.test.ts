@@ -191,6 +191,24 @@ suite('other people’s clients with every suite and with IPMI 1.5 against our s
     assert.equal(wrong.code, 1);
   });
 
+  test('ipmi 1: ipmitool by OEM authentication, in Supermicro’s and in Quanta’s way', async () => {
+    for (const oemAuth of ['supermicro', 'quanta'] as const) {
+      const v15 = { types: ['oem'] as const, perMessageAuth: true, only: true };
+      const board = await startOurs(new FakeChassis(), { quirks: { oemAuth } }, undefined, undefined, v15);
+      try {
+        // Sent once and waited for briefly: a wrong code is met by silence.
+        const ask = (oem: string, password = 'secret') =>
+          ipmitool(board.port, '-R 1 -N 1 power status', { interface: 'lan', oem, password });
+        assert.match((await ask(oemAuth)).text, /Power is off/, oemAuth);
+        assert.equal((await ask(oemAuth, 'wrong')).code, 1);
+        assert.equal((await ask(oemAuth === 'quanta' ? 'supermicro' : 'quanta')).code, 1);
+        assert.equal(board.sessions <= 2, true);
+      } finally {
+        await board.close();
+      }
+    }
+  });
+
   test('pyghmi’s client, which python programs and virtualbmc’s users have', async () => {
     const script = path.join(import.meta.dirname, '../support/pyghmi-client.py');
     const { stdout } = await exec('/usr/bin/python3', [script, String(server.port)], { signal: within(60_000) });

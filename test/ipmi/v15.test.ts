@@ -17,13 +17,14 @@ import { md2 } from '../../src/ipmi/md2.ts';
 import { decodeDatagram } from '../../src/ipmi/packet.ts';
 import { type V15Auth, encodeV15Session, v15CodeFits } from '../../src/ipmi/packet-v15.ts';
 import type { V15Service } from '../../src/ipmi/server-login-v15.ts';
+import { type OemAuth, oemChallenge, oemCode } from '../../src/ipmi/oem-auth.ts';
 import { concatBytes, fromHex, toHex, utf8Bytes } from '../../src/wire/hex.ts';
 import { ByteReader } from '../../src/wire/reader.ts';
 import { done, failure, inSession, never } from '../support/ipmi-kit.ts';
 import { runClock } from '../support/run-clock.ts';
 import { virtualBmc } from '../support/virtual-bmc.ts';
 
-const AUTHS: readonly V15Auth[] = ['none', 'md2', 'md5', 'password'];
+const AUTHS: readonly V15Auth[] = ['none', 'md2', 'md5', 'password', 'oem'];
 const old = (changes: Partial<V15Service> = {}): { v15: V15Service } => ({
   v15: { types: ['md5', 'md2'], perMessageAuth: true, only: true, ...changes },
 });
@@ -105,10 +106,18 @@ test('the authentication type: MD5 before MD2; the weak ones only where they are
   assert.equal(chooseV15Auth([], { plainPassword: true, none: true }), undefined);
 });
 
-for (const auth of AUTHS) {
-  test(`ipmi 1: IPMI 1.5 with ${auth}: login, commands, close`, async () => {
-    const bmc = await virtualBmc(old({ types: [auth] }));
-    const client = bmc.client({ v15: 'always', quirks: { noAuthentication: auth === 'none' } });
+const OEM: readonly OemAuth[] = ['supermicro', 'quanta'];
+const WAYS: readonly (readonly [V15Auth, OemAuth?])[] = [
+  ...AUTHS.filter((auth) => auth !== 'oem').map((auth) => [auth] as const),
+  ...OEM.map((kind) => ['oem', kind] as const),
+];
+
+for (const [auth, oemAuth] of WAYS) {
+  const name = oemAuth === undefined ? auth : `${auth} of ${oemAuth}`;
+  const oem = oemAuth === undefined ? {} : { oemAuth };
+  test(`ipmi 1: IPMI 1.5 with ${name}: login, commands, close`, async () => {
+    const bmc = await virtualBmc({ ...old({ types: [auth] }), faults: { quirks: oem } });
+    const client = bmc.client({ v15: 'always', quirks: { noAuthentication: auth === 'none', ...oem } });
     await runClock(bmc.clock, client.run(chassisControl('power-up'), never));
     assert.equal(bmc.chassis.power, 'on');
     assert.equal(client.protocol, `IPMI 1.5, authentication ${auth}`);
@@ -116,7 +125,13 @@ for (const auth of AUTHS) {
     assert.equal(bmc.net.clientPorts.length, 1);
     assert.equal(bmc.server.sessions, 1);
     const warnings = bmc.lines.filter((l) => l.level === 'warn').map((l) => l.message);
-    const expected = { none: [/without any password/], password: [/in the clear/], md5: [], md2: [] }[auth];
+    const expected = {
+      none: [/without any password/],
+      password: [/in the clear/],
+      md5: [],
+      md2: [],
+      oem: [oemAuth === 'quanta' ? /in the clear/ : /OEM authentication/],
+    }[auth];
     assert.equal(warnings.length, expected.length, warnings.join());
     for (const [i, pattern] of expected.entries()) assert.match(warnings[i] ?? '', pattern);
     await runClock(bmc.clock, client.close());
@@ -124,6 +139,57 @@ for (const auth of AUTHS) {
     await done(bmc);
   });
 }
+
+test('ipmi 1: OEM authentication: the codes, one for all packets of a session', async () => {
+  const challenge = fromHex('000102030405060708090a0b0c0d0e0f');
+  assert.deepEqual(oemCode('quanta', utf8Bytes('pw'), challenge), utf8Bytes('pw'));
+  const digest = createHash('md5').update('pw').digest();
+  for (const [i, byte] of challenge.entries()) digest[i] = (digest[i] ?? 0) ^ byte;
+  const code = createHash('md5').update(digest).digest('hex');
+  assert.equal(toHex(oemCode('supermicro', utf8Bytes('pw'), challenge)), code);
+  assert.deepEqual([...oemChallenge('supermicro', challenge)], new Array(16).fill(0));
+  assert.deepEqual(oemChallenge('quanta', challenge), challenge);
+
+  const bmc = await virtualBmc({ ...old({ types: ['oem'] }), faults: { quirks: { oemAuth: 'supermicro' } } });
+  const codes = new Set<string>();
+  let sent = '';
+  bmc.net.tap = (bytes, direction) => {
+    if (direction === 'to-server' && bytes[4] === 5) codes.add(toHex(bytes.subarray(13, 29)));
+    sent += Buffer.from(bytes).toString('latin1');
+    return 'pass';
+  };
+  const client = bmc.client({ quirks: { oemAuth: 'supermicro' } });
+  await runClock(bmc.clock, client.run(chassisControl('power-up'), never));
+  assert.equal(codes.size, 1);
+  assert.ok(!sent.includes('secret'));
+  await done(bmc, client);
+});
+
+test('ipmi 1: OEM authentication is spoken to nobody who did not name it, nor in another maker’s way', async () => {
+  const bmc = await virtualBmc({ ...old({ types: ['oem'] }), faults: { quirks: { oemAuth: 'supermicro' } } });
+  const usual = bmc.client({ v15: 'always' });
+  const refused = await failure(bmc, usual.run(getDeviceId(), never));
+  assert.equal(refused.code, 'IPMI_WEAK_AUTH');
+  assert.match(`${refused.message} ${refused.hint}`, /only: oem .*quirks supermicro-oem-auth and quanta-oem-auth/);
+  for (const target of [
+    { quirks: { oemAuth: 'quanta' as const } },
+    { quirks: { oemAuth: 'supermicro' as const }, password: 'wrong' },
+  ]) {
+    const other = bmc.client(target);
+    assert.equal((await failure(bmc, other.run(getDeviceId(), never))).code, 'IPMI_AUTH_FAILED');
+    await done(bmc, other);
+    await bmc.restart();
+  }
+  // A board that offers more is logged in to in the way that was named; one that lacks it in the best other way.
+  for (const types of [['md5', 'oem'], ['md5']] as const) {
+    const both = await virtualBmc({ ...old({ types }), faults: { quirks: { oemAuth: 'supermicro' } } });
+    const client = both.client({ quirks: { oemAuth: 'supermicro' } });
+    await runClock(both.clock, client.run(getDeviceId(), never));
+    assert.equal(client.protocol, `IPMI 1.5, authentication ${types.at(-1)}`);
+    await done(both, client);
+  }
+  await done(bmc, usual);
+});
 
 test('ipmi 1: a BMC that says it speaks 1.5 only is believed, unless it spoke 2.0 before', async () => {
   const bmc = await virtualBmc(old());
@@ -209,10 +275,24 @@ test('IPMI 1.5: replies with a wrong or missing code are dropped; with the quirk
     };
     const error = await failure(bmc, client.run(getDeviceId(), never));
     assert.ok(['IPMI_SESSION_LOST', 'IPMI_AUTH_FAILED'].includes(error.code), error.code);
+    // An empty code, as Xyratex sends it.
+    bmc.net.tap = (bytes, direction) => {
+      if (direction === 'to-client' && activated(bytes)) bytes.fill(0, 13, 29);
+      return 'pass';
+    };
+    const asked = client.run(getDeviceId(), never);
+    if (unsignedReplies) await runClock(bmc.clock, asked);
+    else await failure(bmc, asked);
     bmc.net.tap = () => 'pass';
     await done(bmc, client);
   }
 });
+
+/** Is it an MD5 packet of an open session, Activate Session and its answer aside? */
+function activated(bytes: Uint8Array): boolean {
+  const datagram = decodeDatagram(bytes);
+  return datagram.kind === 'v1.5' && datagram.auth === 'md5' && datagram.payload[5] !== 0x3a;
+}
 
 test('ipmi 2: IPMI 1.5 logins: operator, unknown user, wrong password, long password', async () => {
   const bmc = await virtualBmc(old());

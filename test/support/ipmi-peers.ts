@@ -192,6 +192,8 @@ export interface ToolOptions {
   interface?: 'lan' | 'lanplus';
   /** Authentication type of IPMI 1.5. */
   auth?: 'NONE' | 'MD5' | 'PASSWORD';
+  /** Whose departures ipmitool is to follow. */
+  oem?: string;
   suite?: number;
   username?: string;
   password?: string;
@@ -221,6 +223,7 @@ export async function ipmitool(port: number, command: string, options: ToolOptio
   if (kg !== undefined) args.push('-k', kg);
   if (kgHex !== undefined) args.push('-y', kgHex);
   if (auth !== undefined) args.push('-A', auth);
+  if (options.oem !== undefined) args.push('-o', options.oem);
   const start = performance.now();
   const { code, stdout, stderr } = await exec('ipmitool', [...args, ...command.split(' ')], {
     env: { IPMI_PASSWORD: password },
