@@ -147,7 +147,7 @@ test('ipmi 1: OEM authentication: the codes, one for all packets of a session', 
   for (const [i, byte] of challenge.entries()) digest[i] = (digest[i] ?? 0) ^ byte;
   const code = createHash('md5').update(digest).digest('hex');
   assert.equal(toHex(oemCode('supermicro', utf8Bytes('pw'), challenge)), code);
-  assert.deepEqual([...oemChallenge('supermicro', challenge)], new Array(16).fill(0));
+  assert.deepEqual(new Uint8Array(oemChallenge('supermicro', challenge)), new Uint8Array(16));
   assert.deepEqual(oemChallenge('quanta', challenge), challenge);
 
   const bmc = await virtualBmc({ ...old({ types: ['oem'] }), faults: { quirks: { oemAuth: 'supermicro' } } });
