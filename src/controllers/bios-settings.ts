@@ -7,15 +7,29 @@ function isSecret(name: string): boolean {
   return name.includes('Password');
 }
 
-/** All settings as texts, which is how HostFirmwareSettings shows them. */
-export function shownSettings(attributes: Readonly<Record<string, BiosValue>>): Record<string, string> {
-  const shown = Object.entries(attributes).filter(([name, value]) => !isSecret(name) && value !== null);
+/** All settings but passwords as texts, which is how HostFirmwareSettings shows them. */
+export function shownSettings(
+  attributes: Readonly<Record<string, BiosValue>>,
+  registry: readonly BiosAttribute[],
+): Record<string, string> {
+  const passwords = new Set(registry.filter((a) => a.type === 'Password').map((a) => a.name));
+  const shown = Object.entries(attributes).filter(([n, v]) => !isSecret(n) && !passwords.has(n) && v !== null);
   return Object.fromEntries(shown.map(([name, value]): [string, string] => [name, String(value)]).toSorted(byName));
 }
 
-/** Rules by setting, for a FirmwareSchema. */
-export function settingSchemas(registry: readonly BiosAttribute[]): Record<string, SettingSchema> {
-  const rules = registry.filter((a) => !isSecret(a.name)).map((a): [string, SettingSchema] => [a.name, ruleOf(a)]);
+/**
+ * Rules by setting, for a FirmwareSchema: of the settings that the machine has, a setting that no registry tells of having
+ * none.
+ */
+export function settingSchemas(
+  settings: Readonly<Record<string, string>>,
+  registry: readonly BiosAttribute[],
+): Record<string, SettingSchema> {
+  const known = new Map(registry.map((attribute) => [attribute.name, attribute]));
+  const rules = Object.keys(settings).map((name): [string, SettingSchema] => {
+    const attribute = known.get(name);
+    return [name, attribute === undefined ? {} : ruleOf(attribute)];
+  });
   return Object.fromEntries(rules.toSorted(byName));
 }
 
@@ -53,8 +67,8 @@ export function changedSettings(
 }
 
 /**
- * Why a wish cannot be granted, one sentence a setting; empty when all can (metal3-compat §1.4).
- * @param rules of the FirmwareSchema; empty when the BMC has none: then names are checked against the settings alone
+ * Why a wish cannot be granted, one sentence a setting in Metal3's words; empty when all can (metal3-compat §1.4). Settings
+ * that are as wished for are judged too.
  */
 export function settingProblems(
   wanted: Readonly<Record<string, number | string>>,
@@ -62,40 +76,47 @@ export function settingProblems(
   rules: Readonly<Record<string, SettingSchema>>,
 ): string[] {
   return Object.entries(wanted).flatMap(([name, value]) => {
-    if (isSecret(name)) return [`${name} is a password and cannot be set`];
+    if (isSecret(name)) return [`cannot set Password field ${name}`];
+    if (!Object.hasOwn(now, name)) return [`setting ${name} is not in the Status field`];
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
-    if (rule === undefined) return Object.hasOwn(now, name) ? [] : [`${name} is not a setting of this machine`];
-    const problem = valueProblem(rule, value);
-    return problem === undefined ? [] : [`${name} ${problem}`];
+    const problem = rule === undefined ? 'it is not in the associated schema' : valueProblem(rule, value);
+    return problem === undefined ? [] : [`Setting ${name} is invalid, ${problem}`];
   });
 }
 
 function valueProblem(rule: SettingSchema, value: number | string): string | undefined {
-  if (rule.read_only === true) return 'is read-only';
+  if (rule.read_only === true) return 'it is ReadOnly';
   const text = String(value);
   switch (rule.attribute_type) {
     case 'Enumeration': {
       const allowed = rule.allowable_values ?? [];
-      return allowed.includes(text) ? undefined : `is "${text}", allowed are ${allowed.join(', ')}`;
+      return allowed.includes(text)
+        ? undefined
+        : `unknown enumeration value - ${text}; known are ${allowed.join(', ')}`;
     }
     case 'Integer': {
-      if (!/^-?\d+$/.test(text)) return `is "${text}", a whole number is needed`;
-      return bounded(Number(text), rule.lower_bound, rule.upper_bound, 'is');
+      if (!/^-?\d+$/.test(text)) return `String ${text} entered while integer expected`;
+      return beyond(`integer ${text}`, Number(text), [rule.lower_bound, rule.upper_bound], 'value');
     }
     case 'String':
-      return bounded(text.length, rule.min_length, rule.max_length, 'has a length of');
+      return beyond(`string ${text} length`, text.length, [rule.min_length, rule.max_length], 'length');
     case 'Boolean':
-      return text === 'true' || text === 'false' ? undefined : `is "${text}", true or false is needed`;
+      return text === 'true' || text === 'false' ? undefined : `${text} is not a boolean`;
     case 'Password':
-      return 'is a password and cannot be set';
+      return 'passwords are immutable';
     case undefined:
     default:
       return undefined;
   }
 }
 
-function bounded(value: number, low: number | undefined, high: number | undefined, what: string): string | undefined {
-  if (low !== undefined && value < low) return `${what} ${value}, at least ${low} is needed`;
-  if (high !== undefined && value > high) return `${what} ${value}, at most ${high} is allowed`;
+function beyond(
+  what: string,
+  value: number,
+  [low, high]: [number | undefined, number | undefined],
+  of: string,
+): string | undefined {
+  if (low !== undefined && value < low) return `${what} is below minimum ${of} ${low}`;
+  if (high !== undefined && value > high) return `${what} is above maximum ${of} ${high}`;
   return undefined;
 }

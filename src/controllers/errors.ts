@@ -1,10 +1,15 @@
 import { defineErrors } from '../core/errors.ts';
 
 export const controllerErrors = defineErrors({
+  CONTROLLER_HOST_MISSING: {
+    blame: 'user',
+    retry: true,
+    hint: 'create the BareMetalHost in the same namespace, or correct the name',
+  },
   CONTROLLER_HOST_NOT_READY: {
     blame: 'user',
     retry: true,
-    hint: 'the BareMetalHost must exist in the same namespace and be registered',
+    hint: 'the BareMetalHost must be registered, and neither paused nor detached',
   },
   CONTROLLER_UNSUPPORTED: {
     blame: 'peer',

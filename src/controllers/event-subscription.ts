@@ -11,9 +11,15 @@ import { controllerErrors } from './errors.ts';
 import { mayAskBmc } from './readiness.ts';
 
 export const SUBSCRIPTION_FINALIZER = 'bmceventsubscription.metal3.io';
-/** A host that is missing or not ready is looked for again after this (metal3-compat §1.8). */
+/** A host that is missing is looked for again after this (metal3-compat §1.8). */
 const MISSING_MS = 10 * 60_000;
+/** One that is being registered; no BMC is asked for that. */
+const NOT_READY_MS = 30_000;
 const FAILED_MS = 60_000;
+/** BMCs forget their subscriptions: by a reset, an update, or because nobody took the events for a while. */
+const CHECK_MS = 10 * 60_000;
+/** A BMC that is gone for good keeps nobody's namespace. */
+const GIVE_UP_MS = 10 * 60_000;
 
 /** One pass over one BMCEventSubscription: subscribed on the BMC while it exists, unsubscribed before it goes. */
 export async function reconcileSubscription(
@@ -30,21 +36,40 @@ export async function reconcileSubscription(
     await doors.store.patch(BMC_EVENT_SUBSCRIPTION, key, { metadata: { finalizers: added } });
     return { requeueMs: 0 };
   }
-  if ((object.status?.subscriptionID ?? '') !== '') return { requeueMs: undefined };
+  const known = object.status?.subscriptionID ?? '';
   try {
     const events = await eventsOf(doors, object, signal);
+    if (known !== '' && (await isThere(events, known, object, signal))) return { requeueMs: CHECK_MS };
     const id = await events.subscribe(await wanted(doors, object), signal);
     await say(doors, object, { subscriptionID: id });
-    return { requeueMs: undefined };
+    return { requeueMs: CHECK_MS };
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof IngotError) || error.code.startsWith('STORE_')) throw error;
+    // A BMC that is silent now may well have kept it.
+    if (known !== '') return { requeueMs: CHECK_MS };
     await say(doors, object, { error: error.toString() });
-    return { requeueMs: controllerErrors.is(error, 'CONTROLLER_HOST_NOT_READY') ? MISSING_MS : FAILED_MS };
+    return { requeueMs: retryOf(error) };
   }
 }
 
-/** A BMC that is gone for good keeps nobody's namespace: the subscription on it is then given up. */
+async function isThere(
+  events: EventControl,
+  id: string,
+  { spec }: BmcEventSubscription,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const all = await events.subscriptions(signal);
+  // A BMC that was reset gives old numbers to new subscriptions.
+  return all.some((s) => s.id === id && s.destination === spec.destination);
+}
+
+function retryOf(error: IngotError): number {
+  if (controllerErrors.is(error, 'CONTROLLER_HOST_MISSING')) return MISSING_MS;
+  return controllerErrors.is(error, 'CONTROLLER_HOST_NOT_READY') ? NOT_READY_MS : FAILED_MS;
+}
+
+/** Ends it on the BMC too; for a while that is tried again. */
 async function end(doors: ControllerDoors, object: BmcEventSubscription, signal: AbortSignal): Promise<WorkResult> {
   const finalizers = object.metadata.finalizers ?? [];
   if (!finalizers.includes(SUBSCRIPTION_FINALIZER)) return { requeueMs: undefined };
@@ -56,8 +81,12 @@ async function end(doors: ControllerDoors, object: BmcEventSubscription, signal:
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof IngotError) || error.code.startsWith('STORE_')) throw error;
-      await say(doors, object, { subscriptionID: id, error: error.toString() });
-      return { requeueMs: FAILED_MS };
+      const since = doors.clock.now() - Date.parse(object.metadata.deletionTimestamp ?? '');
+      if (since < GIVE_UP_MS) {
+        await say(doors, object, { subscriptionID: id, error: error.toString() });
+        return { requeueMs: FAILED_MS };
+      }
+      doors.log.warn('event subscription stays on the BMC', { object: object.metadata.name, why: error.toString() });
     }
   }
   const left = finalizers.filter((f) => f !== SUBSCRIPTION_FINALIZER);
@@ -78,7 +107,7 @@ async function eventsOf(
   const host = await hostOf(doors, object);
   const name = object.spec.hostName ?? '';
   if (host === undefined) {
-    throw controllerErrors.make('CONTROLLER_HOST_NOT_READY', `spec.hostName: BareMetalHost "${name}" does not exist`);
+    throw controllerErrors.make('CONTROLLER_HOST_MISSING', `spec.hostName: BareMetalHost "${name}" does not exist`);
   }
   if (!mayAskBmc(host)) {
     throw controllerErrors.make(

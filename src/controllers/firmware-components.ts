@@ -11,6 +11,7 @@ import { HOST_FIRMWARE_COMPONENTS } from '../api/resources.ts';
 import type { FirmwareControl } from '../bmc/capabilities.ts';
 import { kubeTime } from '../core/clock.ts';
 import { orMissing } from '../store/or-missing.ts';
+import { announceInvalid } from './announce.ts';
 import { type Finding, conditionsOf } from './conditions.ts';
 import type { ControllerDoors } from './doors.ts';
 import { ownedBy, withOwner } from './owners.ts';
@@ -33,13 +34,15 @@ export async function reconcileComponents(
   if (object === undefined) return false;
   const now = doors.clock.now();
   const old = object.status;
+  // One that is not wished for any more may be wished for again, and is then flashed again.
+  const applied = (old?.updates ?? []).filter((a) => object.spec.updates.some((w) => isSame(w, a)));
   const findings = componentFindings(
     object.spec.updates,
-    old?.updates ?? [],
+    applied,
     found.map((c) => c.component),
   );
   const status: HostFirmwareComponentsStatus = {
-    ...(old?.updates === undefined ? {} : { updates: old.updates }),
+    ...(old?.updates === undefined ? {} : { updates: applied }),
     components: found.map((c) => componentStatus(old?.components, c.component, c.version, now)),
     conditions: conditionsOf(old?.conditions, findings, object.metadata.generation, now),
   };
@@ -47,6 +50,9 @@ export async function reconcileComponents(
   if (!isDeepStrictEqual(before, status)) {
     const lastUpdated = kubeTime(now);
     await doors.store.updateStatus(HOST_FIRMWARE_COMPONENTS, { ...object, status: { ...status, lastUpdated } });
+    const [message, last] = [status, before].map((s) => s.conditions?.find((c) => c.type === 'Valid')?.message ?? '');
+    const news = message === undefined || message === '' || message === last ? [] : [message];
+    await announceInvalid(doors, object, 'hostfirmwarecomponents', news);
   }
   return findings.some((f) => f.type === 'ChangeDetected' && f.status === 'True');
 }
@@ -58,8 +64,8 @@ export function componentFindings(
   known: readonly string[],
 ): Finding[] {
   const changed = pendingUpdates(wanted, applied);
-  const unknown = [...new Set(wanted.map((u) => u.component))].filter((c) => !known.includes(c));
-  const text = `no such component: ${unknown.join(', ')}; there are ${known.join(', ')}`;
+  // A wish that is fulfilled is not judged again: the BMC may have dropped the component since.
+  const problems = changed.length === 0 ? [] : componentProblems(wanted, known);
   return [
     {
       type: 'ChangeDetected',
@@ -67,10 +73,26 @@ export function componentFindings(
       reason: 'OK',
       message: changed.map((u) => u.component).join(', '),
     },
-    unknown.length === 0
+    problems.length === 0
       ? { type: 'Valid', status: 'True', reason: 'OK', message: '' }
-      : { type: 'Valid', status: 'False', reason: 'InvalidComponent', message: text },
+      : {
+          type: 'Valid',
+          status: 'False',
+          reason: 'InvalidComponent',
+          message: `Invalid Firmware Components: ${problems.join('; ')}`,
+        },
   ];
+}
+
+function componentProblems(wanted: readonly FirmwareUpdate[], known: readonly string[]): string[] {
+  return [...new Set(wanted.map((u) => u.component))].flatMap((component) => {
+    if (!UPDATABLE.test(component)) {
+      const rule = "only 'bmc', 'bios', or names starting with 'nic:' are allowed as update names";
+      return [`component ${component} is invalid, ${rule}`];
+    }
+    if (known.includes(component)) return [];
+    return [`component ${component} is invalid, the machine has none of that name; it has ${known.join(', ')}`];
+  });
 }
 
 /** Updates that were not flashed yet: those whose component and URL are not in the status. */
@@ -78,7 +100,11 @@ export function pendingUpdates(
   wanted: readonly FirmwareUpdate[],
   applied: readonly FirmwareUpdate[],
 ): FirmwareUpdate[] {
-  return wanted.filter((w) => !applied.some((a) => a.component === w.component && a.url === w.url));
+  return wanted.filter((w) => !applied.some((a) => isSame(w, a)));
+}
+
+function isSame(a: FirmwareUpdate, b: FirmwareUpdate): boolean {
+  return a.component === b.component && a.url === b.url;
 }
 
 /** A version that changed was flashed since the last look. */

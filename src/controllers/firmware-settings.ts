@@ -6,12 +6,13 @@ import type {
   HostFirmwareSettingsStatus,
   SettingSchema,
 } from '../api/firmware.ts';
-import { type OwnerReference, keyOf } from '../api/meta.ts';
+import { type Condition, type OwnerReference, keyOf } from '../api/meta.ts';
 import { FIRMWARE_SCHEMA, HOST_FIRMWARE_SETTINGS } from '../api/resources.ts';
 import type { BiosControl } from '../bmc/capabilities.ts';
 import { kubeTime } from '../core/clock.ts';
 import { storeErrors } from '../store/errors.ts';
 import { orMissing } from '../store/or-missing.ts';
+import { announceInvalid } from './announce.ts';
 import { changedSettings, schemaName, settingProblems, settingSchemas, shownSettings } from './bios-settings.ts';
 import { type Finding, conditionsOf } from './conditions.ts';
 import type { ControllerDoors } from './doors.ts';
@@ -30,8 +31,9 @@ export async function reconcileSettings(
 ): Promise<boolean> {
   const object = await claimed(doors, host);
   const { attributes } = await bios.state(signal);
-  const rules = settingSchemas(await bios.registry(signal));
-  const settings = shownSettings(attributes);
+  const registry = await bios.registry(signal);
+  const settings = shownSettings(attributes, registry);
+  const rules = settingSchemas(settings, registry);
   const schema = await shareSchema(doors, object, host, rules);
   const findings = settingFindings(object.spec.settings, settings, rules);
   const now = doors.clock.now();
@@ -42,32 +44,56 @@ export async function reconcileSettings(
   };
   const { lastUpdated: _, ...before } = object.status ?? { settings: {} };
   if (!isDeepStrictEqual(before, status)) {
+    await leaveSchema(doors, object, schema?.name);
     const lastUpdated = kubeTime(now);
     await doors.store.updateStatus(HOST_FIRMWARE_SETTINGS, { ...object, status: { ...status, lastUpdated } });
+    // Said once: a wish that stays wrong is looked at every minute.
+    const problems =
+      messageOf(before.conditions) === messageOf(status.conditions) ? [] : problemsOf(object, settings, rules);
+    await announceInvalid(
+      doors,
+      object,
+      'hostfirmwaresettings',
+      problems.map((p) => `${INVALID}: ${p}`),
+    );
   }
   return findings.some((f) => f.type === 'ChangeDetected' && f.status === 'True');
 }
 
-/** What the conditions say of a wish. Pure. */
+const INVALID = 'Invalid BIOS setting';
+
+function messageOf(conditions: readonly Condition[] | undefined): string {
+  return conditions?.find((c) => c.type === 'Valid')?.message ?? '';
+}
+
+function problemsOf(
+  { spec }: HostFirmwareSettings,
+  settings: Readonly<Record<string, string>>,
+  rules: Readonly<Record<string, SettingSchema>>,
+): string[] {
+  return changedSettings(spec.settings, settings).length === 0 ? [] : settingProblems(spec.settings, settings, rules);
+}
+
+/** What the conditions say of a wish; one that changes nothing is valid, whatever it names. Pure. */
 export function settingFindings(
   wanted: Readonly<Record<string, number | string>>,
   now: Readonly<Record<string, string>>,
   rules: Readonly<Record<string, SettingSchema>>,
 ): Finding[] {
   const changed = changedSettings(wanted, now);
-  const problems = settingProblems(wanted, now, rules);
+  const problems = changed.length === 0 ? [] : settingProblems(wanted, now, rules);
+  const message = `${INVALID}: ${problems.join('; ')}`.slice(0, MAX_MESSAGE);
   const valid: Finding =
     problems.length === 0
       ? { type: 'Valid', status: 'True', reason: 'Success', message: '' }
-      : {
-          type: 'Valid',
-          status: 'False',
-          reason: 'ConfigurationError',
-          message: `Invalid BIOS setting: ${problems.join('; ')}`.slice(0, 4096),
-        };
+      : { type: 'Valid', status: 'False', reason: 'ConfigurationError', message };
   const status = changed.length > 0 ? 'True' : 'False';
-  return [{ type: 'ChangeDetected', status, reason: 'Success', message: changed.join(', ').slice(0, 4096) }, valid];
+  const names = changed.join(', ').slice(0, MAX_MESSAGE);
+  return [{ type: 'ChangeDetected', status, reason: 'Success', message: names }, valid];
 }
+
+/** Bytes that the API takes in a condition are many more; nobody reads beyond this. */
+const MAX_MESSAGE = 4096;
 
 async function claimed(doors: ControllerDoors, host: BareMetalHost): Promise<HostFirmwareSettings> {
   const { store } = doors;
@@ -105,6 +131,26 @@ async function shareSchema(
   const ownerReferences = withOwner(found, owner);
   if (ownerReferences !== undefined) await doors.store.patch(FIRMWARE_SCHEMA, key, { metadata: { ownerReferences } });
   return key;
+}
+
+/** New firmware may bring new rules: the old ones go when the last machine that has them is not this one. */
+async function leaveSchema(
+  doors: ControllerDoors,
+  { metadata, status }: HostFirmwareSettings,
+  now: string | undefined,
+): Promise<void> {
+  const name = status?.schema?.name;
+  if (name === undefined || name === now) return;
+  const key = { name, namespace: metadata.namespace ?? '' };
+  const old = await orMissing(doors.store.get(FIRMWARE_SCHEMA, key));
+  const owners = old?.metadata.ownerReferences ?? [];
+  const ownerReferences = owners.filter((o) => o.uid !== metadata.uid);
+  if (old === undefined || ownerReferences.length === owners.length) return;
+  const { resourceVersion, uid } = old.metadata;
+  // A twin that comes to it just now makes it anew.
+  if (ownerReferences.length === 0)
+    await orMissing(doors.store.delete(FIRMWARE_SCHEMA, key, uid === undefined ? {} : { uid }));
+  else await orMissing(doors.store.patch(FIRMWARE_SCHEMA, key, { metadata: { resourceVersion, ownerReferences } }));
 }
 
 async function make(

@@ -1,5 +1,6 @@
 import type { BareMetalHost, HostErrorType } from '../api/baremetalhost.ts';
 import type { Event } from '../api/core-types.ts';
+import { kubeEvent } from '../api/events.ts';
 import { kubeTime } from '../core/clock.ts';
 
 /** Reasons that dashboards and people know from Metal3 (metal3-compat §7.1). */
@@ -46,32 +47,14 @@ export interface HostEvent {
   message: string;
 }
 
-/** Longest message the API server takes, bytes. */
-const MAX_MESSAGE = 1024;
-
-/** The core/v1 object of one event: type Normal and count 1 always, as Metal3 writes them, errors too. */
+/** The core/v1 object of one event of a host. */
 export function eventObject(host: BareMetalHost, event: HostEvent, nowMs: number): Event {
-  const time = kubeTime(nowMs);
-  const namespace = host.metadata.namespace ?? 'default';
-  return {
-    apiVersion: 'v1',
-    kind: 'Event',
-    metadata: { name: '', generateName: `${event.reason}-`, namespace },
-    involvedObject: {
-      apiVersion: host.apiVersion,
-      kind: host.kind,
-      namespace,
-      name: host.metadata.name,
-      ...(host.metadata.uid === undefined ? {} : { uid: host.metadata.uid }),
-    },
-    ...(host.spec.consumerRef === undefined ? {} : { related: host.spec.consumerRef }),
-    reason: event.reason,
-    message: event.message.slice(0, MAX_MESSAGE),
-    type: 'Normal',
-    count: 1,
-    firstTimestamp: time,
-    lastTimestamp: time,
-    source: { component: 'metal3-baremetal-controller' },
-    reportingComponent: 'metal3.io/baremetal-controller',
-  };
+  return kubeEvent({
+    ...event,
+    object: host,
+    related: host.spec.consumerRef,
+    component: 'metal3-baremetal-controller',
+    reporter: 'metal3.io/baremetal-controller',
+    time: kubeTime(nowMs),
+  });
 }
