@@ -1,5 +1,5 @@
 import type { Resource } from './calls.ts';
-import { actionAt, at, flagAt, textAt, textsAt } from './json.ts';
+import { actionAt, at, flagAt, objectAt, textAt, textsAt } from './json.ts';
 
 /** One slot of virtual media as its resource shows it. Pure reading; `virtual-media.ts` acts on it. */
 export interface Slot {
@@ -12,6 +12,8 @@ export interface Slot {
   /** Targets of the actions; without them a slot is written by PATCH, if at all. */
   insertAction?: string;
   ejectAction?: string;
+  /** Huawei's one action for both, where there is none of the standard. */
+  vmmControl?: string;
 }
 
 const KINDS: Readonly<Record<string, Slot['kinds'][number]>> = {
@@ -26,6 +28,7 @@ export function readSlot(resource: Resource): Slot {
   const image = textAt(body, 'Image');
   const insertAction = actionAt(body, '#VirtualMedia.InsertMedia');
   const ejectAction = actionAt(body, '#VirtualMedia.EjectMedia');
+  const vmmControl = insertAction === undefined ? vmmControlOf(resource) : undefined;
   return {
     id: path,
     name: textAt(body, 'Name') ?? textAt(body, 'Id') ?? path,
@@ -38,7 +41,14 @@ export function readSlot(resource: Resource): Slot {
     resource,
     ...(insertAction === undefined ? {} : { insertAction }),
     ...(ejectAction === undefined ? {} : { ejectAction }),
+    ...(vmmControl === undefined ? {} : { vmmControl }),
   };
+}
+
+/** `Oem.Huawei.Actions`, on machines of its successors `Oem.Public.Actions`. */
+function vmmControlOf({ body }: Resource): string | undefined {
+  const makers = ['Huawei', 'Public'].map((maker) => objectAt(body, 'Oem', maker));
+  return makers.map((maker) => actionAt(maker, '#VirtualMedia.VmmControl')).find((target) => target !== undefined);
 }
 
 /**

@@ -95,7 +95,7 @@ export class VirtualMedia {
 
   async #insertInto(slot: Slot, url: string, signal: AbortSignal): Promise<Slot> {
     await this.#trustAnyServer(slot, url, signal);
-    const forms = slot.insertAction === undefined ? patchForms(url) : actionForms(url);
+    const forms = formsFor(slot, url);
     let last: unknown;
     for (const form of forms) {
       try {
@@ -112,10 +112,11 @@ export class VirtualMedia {
   async #send(slot: Slot, form: JsonObject, signal: AbortSignal): Promise<void> {
     const { calls } = this.#doors;
     const etag = slot.resource.etag;
+    const action = slot.insertAction ?? slot.vmmControl;
     const written =
-      slot.insertAction === undefined
+      action === undefined
         ? await calls.patch(slot.id, form, signal, etag === undefined ? {} : { etag })
-        : await calls.post(slot.insertAction, form, signal);
+        : await calls.post(action, form, signal);
     await this.#finish(written, signal);
   }
 
@@ -136,6 +137,10 @@ export class VirtualMedia {
 
   async #ejectOnce(slot: Slot, signal: AbortSignal): Promise<void> {
     const { calls } = this.#doors;
+    if (slot.vmmControl !== undefined) {
+      await this.#finish(await calls.post(slot.vmmControl, { VmmControlType: 'Disconnect' }, signal), signal);
+      return;
+    }
     if (slot.ejectAction === undefined) {
       await this.#finish(await calls.patch(slot.id, { Image: null, Inserted: false }, signal), signal);
       return;
@@ -187,6 +192,13 @@ export class VirtualMedia {
       await sleep(this.#doors.clock, LOOK_MS, signal);
     }
   }
+}
+
+/** Requests that insert an image, in the order of trying. */
+function formsFor(slot: Slot, url: string): JsonObject[] {
+  if (slot.insertAction !== undefined) return actionForms(url);
+  // Huawei: github.com/IamFive/Huawei-iBMC-Cmdlets, scripts/Deploy.ps1.
+  return slot.vmmControl === undefined ? patchForms(url) : [{ VmmControlType: 'Connect', Image: url }];
 }
 
 /** From what most take to what only some demand: the image alone first, since Supermicro refuses anything more. */

@@ -72,6 +72,7 @@ export type BaseMessage = keyof typeof BASE_MESSAGES;
 
 /** What vendors' own messages mean, by the last part of their id. */
 const VENDOR_MESSAGES: Readonly<Record<string, MessageKind>> = {
+  RAC0218: critical('The maximum number of user sessions is reached.', 0, 'Close sessions first.'),
   STOR009: warning('No such drive or volume, or the drive cannot be used in this way.', 0, 'Check the drives.'),
   STOR018: warning('There is no foreign configuration.', 0, NONE),
   STOR023: warning('A configuration job for the device exists already.', 0, 'Wait for it, or cancel it.'),

@@ -6,6 +6,9 @@ export interface Paths {
   manager: string;
   chassis: string;
   bios: string;
+  /** Settings objects of the system and of the BIOS. */
+  systemSettings: string;
+  biosSettings: string;
   /** The collection of virtual media. */
   media: string;
   tasks: string;
@@ -19,13 +22,17 @@ export const ROOT = '/redfish/v1';
 export function pathsOf(personality: Personality): Paths {
   const { ids, media, biosPath } = personality;
   const system = `${ROOT}/Systems/${ids.system}`;
+  const bios = `${system}/${biosPath}`;
+  const settingsName = personality.settingsName ?? 'Settings';
   const storageId = ids.storage ?? 'RAID1';
   const manager = `${ROOT}/Managers/${ids.manager}`;
   return {
     system,
     manager,
     chassis: `${ROOT}/Chassis/${ids.chassis}`,
-    bios: `${system}/${biosPath}`,
+    bios,
+    systemSettings: `${system}/${settingsName}`,
+    biosSettings: `${bios}/${settingsName}`,
     media: `${media.home === 'system' ? system : manager}/VirtualMedia`,
     tasks: `${ROOT}/TaskService/Tasks`,
     storage: `${system}/Storage/${storageId}`,

@@ -1,3 +1,4 @@
+import type { Evidence } from './evidence.ts';
 import type { Quirk, QuirkKind, QuirkOf } from './quirks.ts';
 
 /** A vendor's service as data: names and numbers of its resources, and how it differs. */
@@ -17,7 +18,23 @@ export interface Personality {
   biosPath: string;
   bootTargets: readonly string[];
   resetTypes: readonly string[];
+  /** Last part of the path of settings objects. Default `Settings`. */
+  settingsName?: string;
   quirks: readonly Quirk[];
+  /** What the values above are taken from. Those of the quirks stand in their rows. */
+  evidence: Readonly<Record<PersonalityDetail, Evidence>>;
+}
+
+export const PERSONALITY_DETAILS = ['names', 'versions', 'ids', 'media', 'boot targets', 'reset types'] as const;
+export type PersonalityDetail = (typeof PERSONALITY_DETAILS)[number];
+
+/** Everything that a personality claims, with what it rests on. */
+export function claimsOf(personality: Personality): { personality: string; claim: string; evidence: Evidence }[] {
+  const { name } = personality;
+  return [
+    ...PERSONALITY_DETAILS.map((claim) => ({ personality: name, claim, evidence: personality.evidence[claim] })),
+    ...personality.quirks.map(({ kind, evidence }) => ({ personality: name, claim: kind, evidence })),
+  ];
 }
 
 export interface MediaSlotKind {

@@ -1,11 +1,13 @@
+import type { Evidence } from './evidence.ts';
+
 /**
  * Ways in which a vendor's Redfish service differs from the specification. Data: a personality is a list of these, each
  * with the place where somebody met it. The service asks for the row of a kind where the behaviour belongs.
  */
-export type Quirk = { evidence: string } & QuirkRule;
+export type Quirk = { evidence: Evidence } & QuirkRule;
 
 type QuirkRule =
-  | { kind: 'session-limit'; sessions: number }
+  | { kind: 'session-limit'; sessions: number; messageId?: string }
   /** Has no SessionService; basic authentication alone. */
   | { kind: 'no-sessions' }
   /** A failed login is answered with 200 and an error body, without a token. */
@@ -29,6 +31,12 @@ type QuirkRule =
   | { kind: 'post-refuses'; messageId: string }
   /** A power action sooner than this after the last one is a conflict. */
   | { kind: 'power-conflict'; ms: number; messageId: string }
+  /** What Reset allows is not in the system but in the resource that `@Redfish.ActionInfo` names. */
+  | { kind: 'reset-action-info' }
+  /** Systems that are listed beside the machine and are no machines: an address must say which. */
+  | { kind: 'other-systems'; ids: readonly string[] }
+  /** Dates of certificates as OpenSSL prints them: `Sep 16 09:39:04 2026 GMT`. */
+  | { kind: 'openssl-dates' }
   /** An unknown ResetType is answered with 204 and does nothing. */
   | { kind: 'unknown-reset-accepted' }
   | { kind: 'boot-needs'; properties: readonly ('Target' | 'Enabled' | 'Mode')[] }
@@ -58,6 +66,8 @@ type QuirkRule =
   | { kind: 'media-image-only' }
   /** InsertMedia must have these. */
   | { kind: 'media-needs'; properties: readonly string[] }
+  /** No actions of the standard: insert and eject are one action of Huawei's, which answers with a task. */
+  | { kind: 'media-vmm-control' }
   /** No actions: insert and eject are PATCHes. */
   | { kind: 'media-patch' }
   /** Slots that are listed but take no image by URL: no action at all, or one that is refused. */
@@ -80,6 +90,8 @@ type QuirkRule =
   /** The number people know the machine by is in `SKU`. */
   | { kind: 'serial-in-sku' }
   | { kind: 'blank-model' }
+  /** `ServiceRoot.Vendor` is missing: `Oem` alone names the maker. */
+  | { kind: 'vendor-in-oem'; name: string }
   /** Event subscriptions forget their context. */
   | { kind: 'subscription-without-context' }
   | { kind: 'no-raid' }

@@ -24,7 +24,7 @@ export function selfSigned(address: string): Promise<BmcCertificate> {
 async function make(address: string): Promise<BmcCertificate> {
   const san = isIP(address) === 0 ? 'DNS:localhost' : `IP:${address}`;
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', '-'];
-  const subject = ['-days', '825', '-subj', '/CN=bmc.sim', '-addext', `subjectAltName=${san}`];
+  const subject = ['-days', '825', '-subj', '/O=Ingot simulator/CN=bmc.sim', '-addext', `subjectAltName=${san}`];
   const { stdout } = await exec('openssl', ['req', '-x509', ...key, ...subject]);
   const part = (label: string) =>
     new RegExp(`-----BEGIN ${label}-----[\\s\\S]*?-----END ${label}-----\n`).exec(stdout)?.[0] ?? '';

@@ -1,10 +1,13 @@
 /** What each vendor's service does otherwise than the specification, at the level of HTTP. */
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { test } from 'node:test';
 import { FakeClock } from '../../../src/core/clock.ts';
 import { simErrors } from '../../../src/sim/errors.ts';
+import { assumed } from '../../../src/sim/redfish/evidence.ts';
 import { PERSONALITIES, personalityNamed } from '../../../src/sim/redfish/personalities/all.ts';
 import { pathsOf } from '../../../src/sim/redfish/paths.ts';
+import { PERSONALITY_DETAILS, claimsOf } from '../../../src/sim/redfish/personality.ts';
 import { PASSWORD, type TestBmc, USER, messageOf, startStill, startTestBmc } from '../../support/redfish-sim.ts';
 
 const IMAGE = 'http://192.0.2.1/ramdisk.iso';
@@ -26,10 +29,31 @@ function actions(name: string) {
 
 const PXE_ONCE = { BootSourceOverrideTarget: 'Pxe', BootSourceOverrideEnabled: 'Once' };
 
-test('every row says where it was seen, and every personality is walked in full', async () => {
+test('every detail and every quirk of every personality says what it rests on', () => {
+  const claims = PERSONALITIES.flatMap(claimsOf);
+  for (const { personality, claim, evidence } of claims) {
+    const what = `${personality}: ${claim}`;
+    assert.ok(evidence.said.length >= 10, what);
+    // Checked here too: the note's sections and public places are told apart from what somebody thought.
+    if (evidence.kind === 'reference') assert.match(evidence.section, /^\d\.\d$/, what);
+    if (evidence.kind === 'public') {
+      assert.match(
+        evidence.source,
+        /^(github\.com\/[\w.-]+\/[\w.-]+|openstack\/\w+: |Launchpad \d+|DMTF DSP|docs\.)/,
+        what,
+      );
+    }
+  }
+  for (const { name, quirks, evidence } of PERSONALITIES) {
+    assert.deepEqual(Object.keys(evidence).toSorted(), PERSONALITY_DETAILS.toSorted(), name);
+    assert.equal(new Set(quirks.map((q) => q.kind)).size, quirks.length, `${name}: a quirk twice`);
+  }
+  const kinds = new Set(claims.map(({ evidence }) => evidence.kind));
+  assert.deepEqual([...kinds].toSorted(), ['assumption', 'public', 'reference']);
+});
+
+test('every personality is walked in full', async () => {
   for (const personality of PERSONALITIES) {
-    for (const quirk of personality.quirks)
-      assert.match(quirk.evidence, /\[.+\]|github\.com/, `${personality.name} ${quirk.kind}`);
     await using t = await startTestBmc({ personality });
     const seen = new Set(['/redfish/v1/']);
     const queue = ['/redfish/v1/'];
@@ -258,7 +282,7 @@ test('lenovo-xcc: sixteen sessions, and a logout makes room', async () => {
 
 test('lenovo-xcc: media by PATCH in Remote slots, Once alone, no apply time, a monitor read ends its task', async () => {
   await using t = await start('lenovo-xcc');
-  const { system, bios, slot } = actions('lenovo-xcc');
+  const { system, bios, biosSettings, slot } = actions('lenovo-xcc');
   const remote = slot('Remote1');
   assert.equal((await t.get(remote.path)).body.Actions, undefined);
   assert.equal((await t.send('POST', remote.insert, { Image: IMAGE })).status, 404);
@@ -274,8 +298,8 @@ test('lenovo-xcc: media by PATCH in Remote slots, Once alone, no apply time, a m
   const attributes = { Attributes: { NumLock: false } };
   const timed = { ...attributes, '@Redfish.SettingsApplyTime': { ApplyTime: 'OnReset' } };
   assert.equal((await t.get(bios)).body['@Redfish.Settings'].SupportedApplyTimes, undefined);
-  assert.equal((await t.send('PATCH', `${bios}/Settings`, timed)).status, 400);
-  assert.equal((await t.send('PATCH', `${bios}/Settings`, attributes)).status, 204);
+  assert.equal((await t.send('PATCH', biosSettings, timed)).status, 400);
+  assert.equal((await t.send('PATCH', biosSettings, attributes)).status, 204);
   const drives = (await t.get(`${system}/Storage/RAID1`)).body.Drives;
   const volume = { RAIDType: 'RAID0', Links: { Drives: drives.slice(0, 1) } };
   const made = await t.send('POST', `${system}/Storage/RAID1/Volumes`, volume);
@@ -322,12 +346,27 @@ test('ami: boot order in the settings object, whole, with its ETag in the strong
   assert.equal(t.machine.boots.at(-1)?.from, 'network');
 });
 
-test('openbmc: credentials for media, a slot without action, /Monitor, no ETags', async () => {
+test('openbmc: slots of the proxy without action, /Monitor, what Reset allows in an ActionInfo, no RAID', async () => {
   await using t = await start('openbmc');
-  const { system, slot } = actions('openbmc');
-  assert.equal((await t.get(slot('Slot_0').path)).body.Actions, undefined);
-  assert.equal((await t.get(system)).headers['etag'], undefined);
-  const { insert, path } = slot('Slot_1');
+  const { system, slot, storage } = actions('openbmc');
+  for (const id of ['Slot_0', 'Slot_1']) assert.equal((await t.get(slot(id).path)).body.Actions, undefined);
+  const { insert, path } = slot('Slot_2');
+  assert.equal((await t.send('POST', insert, { Image: IMAGE })).status, 204);
+  assert.equal((await t.get(path)).body.Inserted, true);
+  const action = (await t.get(system)).body.Actions['#ComputerSystem.Reset'];
+  assert.equal(action['ResetType@Redfish.AllowableValues'], undefined);
+  const info = (await t.get(action['@Redfish.ActionInfo'])).body;
+  assert.ok(info.Parameters[0].AllowableValues.includes('ForceOff'));
+  assert.equal((await t.get(storage)).body.Volumes, undefined);
+  const update = { ImageURI: 'http://127.0.0.1:1/x.bin' };
+  const made = await t.send('POST', '/redfish/v1/UpdateService/Actions/UpdateService.SimpleUpdate', update);
+  assert.match(String(made.headers['location']), /\/Tasks\/1\/Monitor$/);
+});
+
+test('nvidia-dgx: credentials for media, a second system, boot overrides in SD', async () => {
+  await using t = await start('nvidia-dgx');
+  const { system, slot } = actions('nvidia-dgx');
+  const { insert, path } = slot('CD1');
   assert.equal(messageOf(await t.send('POST', insert, { Image: IMAGE })), 'ActionParameterMissing');
   const all = {
     Image: IMAGE,
@@ -338,23 +377,61 @@ test('openbmc: credentials for media, a slot without action, /Monitor, no ETags'
   };
   assert.equal((await t.send('POST', insert, all)).status, 204);
   assert.equal((await t.get(path)).body.Inserted, true);
-  const update = { ImageURI: 'http://127.0.0.1:1/x.bin' };
-  const made = await t.send('POST', '/redfish/v1/UpdateService/Actions/UpdateService.SimpleUpdate', update);
-  assert.match(String(made.headers['location']), /\/Tasks\/1\/Monitor$/);
+  const members = (await t.get('/redfish/v1/Systems')).body.Members.map((m: Record<string, string>) => m['@odata.id']);
+  assert.deepEqual(members, [system, '/redfish/v1/Systems/HGX_Baseboard_0']);
+  assert.equal((await t.get('/redfish/v1/Systems/HGX_Baseboard_0')).body.Actions, undefined);
+  const settings = (await t.get(system)).body['@Redfish.Settings'].SettingsObject['@odata.id'];
+  assert.equal(settings, `${system}/SD`);
+  const boot = { ...PXE_ONCE, BootSourceOverrideMode: 'UEFI' };
+  assert.equal((await t.send('PATCH', settings, { Boot: boot })).status, 428);
 });
 
-test('cisco-cimc: DVD slots of which the first takes nothing; no EthernetInterfaces', async () => {
-  await using t = await start('cisco-cimc');
-  const { system, slot } = actions('cisco-cimc');
+test('cisco-cimc: DVD slots of which some refuse; no EthernetInterfaces; dates as OpenSSL prints them', async () => {
+  await using t = await startTestBmc({ personality: personalityNamed('cisco-cimc'), tls: true });
+  const { system, slot, manager } = actions('cisco-cimc');
   assert.deepEqual((await t.get(slot('0').path)).body.MediaTypes, ['DVD']);
-  assert.equal((await t.send('POST', slot('0').insert, { Image: IMAGE })).status, 405);
-  assert.equal((await t.send('POST', slot('1').insert, { Image: IMAGE })).status, 204);
+  for (const id of ['0', '2']) assert.equal((await t.send('POST', slot(id).insert, { Image: IMAGE })).status, 400);
+  assert.equal((await t.send('POST', slot('3').insert, { Image: IMAGE })).status, 204);
   assert.equal((await t.get(system)).body.EthernetInterfaces, undefined);
   assert.equal((await t.get(`${system}/EthernetInterfaces`)).status, 404);
+  const certificate = (await t.get(`${manager}/NetworkProtocol/HTTPS/Certificates/1`)).body;
+  assert.match(certificate.ValidNotAfter, /^[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4} GMT$/);
+});
+
+test('huawei-ibmc: media by one action of its own, with a task; ETags demanded; Enabled with Target', async () => {
+  await using t = await start('huawei-ibmc');
+  const { system, slot } = actions('huawei-ibmc');
+  const view = (await t.get(slot('CD').path)).body;
+  assert.equal(view.Actions, undefined);
+  const target = view.Oem.Huawei.Actions['#VirtualMedia.VmmControl'].target;
+  assert.equal((await t.send('POST', slot('CD').insert, { Image: IMAGE })).status, 404);
+  const made = await t.send('POST', target, { VmmControlType: 'Connect', Image: IMAGE });
+  assert.equal(made.status, 202);
+  assert.deepEqual((await t.get(slot('CD').path)).body.Image, IMAGE);
+  assert.equal((await t.send('POST', target, { VmmControlType: 'Disconnect' })).status, 202);
+  assert.equal((await t.get(slot('CD').path)).body.Inserted, false);
+  assert.equal((await t.send('POST', target, { VmmControlType: 'Shake' })).status, 400);
+  assert.equal((await t.send('PATCH', system, { Boot: PXE_ONCE })).status, 428);
+  const etag = { headers: { 'If-Match': String((await t.get(system)).headers['etag']) } };
+  const bare = { BootSourceOverrideTarget: 'Pxe' };
+  assert.equal(messageOf(await t.send('PATCH', system, { Boot: bare }, etag)), 'PropertyMissing');
+  assert.equal((await t.send('PATCH', system, { Boot: PXE_ONCE }, etag)).status, 204);
+});
+
+test('certificates that a BMC lists say whose they are, by whom and until when', async () => {
+  await using t = await startTestBmc({ tls: true });
+  const { manager } = actions('plain');
+  const certificate = (await t.get(`${manager}/NetworkProtocol/HTTPS/Certificates/1`)).body;
+  const parsed = new X509Certificate(certificate.CertificateString);
+  assert.deepEqual(certificate.Subject, { Organization: 'Ingot simulator', CommonName: 'bmc.sim' });
+  assert.deepEqual(certificate.Issuer, certificate.Subject, 'self-signed');
+  assert.equal(Date.parse(certificate.ValidNotAfter), Date.parse(parsed.validTo));
+  assert.match(certificate.ValidNotAfter, /^\d{4}-\d\d-\d\dT/);
+  assert.equal(certificate.Fingerprint, parsed.fingerprint256);
 });
 
 test('quirks can be added to any: silent reverts, delayed apply, refused If-Match, no sessions', async () => {
-  const evidence = '[test]';
+  const evidence = assumed('of the test');
   const clockless = personalityNamed('plain');
   await using t = await startTestBmc({
     personality: clockless,

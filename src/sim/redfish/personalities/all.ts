@@ -6,7 +6,9 @@ import { dellIdrac9 } from './dell-idrac9.ts';
 import { fujitsuIrmc } from './fujitsu-irmc.ts';
 import { hpeIlo5 } from './hpe-ilo5.ts';
 import { hpeIlo6 } from './hpe-ilo6.ts';
+import { huaweiIbmc } from './huawei-ibmc.ts';
 import { lenovoXcc } from './lenovo-xcc.ts';
+import { nvidiaDgx } from './nvidia-dgx.ts';
 import { openbmc } from './openbmc.ts';
 import { plain } from './plain.ts';
 import { supermicroX12 } from './supermicro-x12.ts';
@@ -21,7 +23,9 @@ export const PERSONALITIES: readonly Personality[] = [
   fujitsuIrmc,
   ami,
   openbmc,
+  nvidiaDgx,
   ciscoCimc,
+  huaweiIbmc,
 ];
 
 /** @throws SIM_PERSONALITY_UNKNOWN */

@@ -1,6 +1,9 @@
+import { assumed, reference, seenIn } from '../evidence.ts';
 import type { Personality } from '../personality.ts';
 
-/** AMI MegaRAC, as on ASRockRack and others. Evidence: bmc-and-ramdisk-facts §2. */
+const TACKLEBOX = 'github.com/DMTF/Redfish-Tacklebox/issues/111';
+
+/** AMI MegaRAC, as on ASRockRack and others. */
 export const ami: Personality = {
   name: 'ami',
   vendor: 'AMI',
@@ -21,22 +24,53 @@ export const ami: Personality = {
   biosPath: 'Bios',
   bootTargets: ['None', 'Pxe', 'Hdd', 'Cd', 'BiosSetup', 'UefiHttp'],
   resetTypes: ['On', 'ForceOff', 'GracefulShutdown', 'ForceRestart'],
+  settingsName: 'SD',
   quirks: [
     {
       kind: 'boot-needs',
       properties: ['Target', 'Enabled', 'Mode'],
-      evidence: 'the full triple in each PATCH [ironic:redfish/management.py]',
+      evidence: reference('2.3', 'the full triple in each PATCH [ironic:redfish/management.py]'),
     },
     {
       kind: 'boot-settings-object',
-      evidence: 'where there is a settings object the PATCH goes there with its ETag [sushy:resources/system]',
+      evidence: seenIn(TACKLEBOX, 'overrides are read and written at /redfish/v1/Systems/Self/SD'),
     },
-    { kind: 'if-match-required', evidence: 'a PATCH carries the ETag of the resource [sushy:resources/base.py]' },
+    {
+      kind: 'if-match-required',
+      evidence: seenIn('github.com/xcat2/confluent/pull/274', 'a PATCH without If-Match is not taken on AMI MegaRAC'),
+    },
     {
       kind: 'etags',
       form: 'weak-read-strong-write',
-      evidence: '412 for the weak form, the strong one is taken [sushy:resources/base.py]',
+      evidence: assumed(
+        'some BMC wants the strong form of its weak tags (facts §2.1), on which one is not known; put here so that one does',
+      ),
     },
-    { kind: 'error-pages', form: 'text', statuses: [500, 501], evidence: 'plain text bodies [facts §8, Redfish 9]' },
+    {
+      kind: 'reset-action-info',
+      evidence: seenIn('github.com/NVIDIA/libredfish: tests/mockups/nvidia_viking', 'AMI’s firmware, on a DGX H100'),
+    },
+    {
+      kind: 'error-pages',
+      form: 'text',
+      statuses: [500, 501],
+      evidence: assumed(
+        'bodies of plain text are met (facts §8), on which BMC is not known; put here so that one has them',
+      ),
+    },
   ],
+  evidence: {
+    names: seenIn(
+      'github.com/NVIDIA/libredfish: tests/mockups/nvidia_viking',
+      'vendor and product; the board is assumed',
+    ),
+    versions: seenIn(
+      'github.com/NVIDIA/libredfish: tests/mockups/nvidia_viking',
+      'Redfish 1.11.0; the others are assumed',
+    ),
+    ids: seenIn(TACKLEBOX, 'Self, and settings objects that end in /SD'),
+    media: assumed('one CD and one disk'),
+    'boot targets': assumed('the usual ones'),
+    'reset types': assumed('the usual ones, without GracefulRestart'),
+  },
 };

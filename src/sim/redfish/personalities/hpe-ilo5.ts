@@ -1,48 +1,63 @@
+import { assumed, reference, seenIn } from '../evidence.ts';
 import type { Personality } from '../personality.ts';
 import type { Quirk } from '../quirks.ts';
+
+const CAPTURE = 'github.com/NVIDIA/libredfish: tests/mockups/hpe';
 
 /** What iLO 5 and 6 share. */
 export const ILO_QUIRKS: readonly Quirk[] = [
   {
     kind: 'identity-refused',
-    evidence: 'Gen10 and later answer 406 to Accept-Encoding: identity [sushy:connector.py]',
+    evidence: reference('2.1', 'Gen10 and later may answer 406 to Accept-Encoding: identity [sushy:connector.py]'),
   },
   {
     kind: 'eject-needs-body',
     status: 415,
-    evidence: 'EjectMedia without a body is 415, {} is taken [ironic:redfish/boot.py]',
+    evidence: reference('2.4', 'EjectMedia without a body is refused, {} is taken [sushy:resources/manager]'),
   },
   {
     kind: 'post-refuses',
     messageId: 'iLO.2.15.UnableToModifyDuringSystemPOST',
-    evidence: 'six retries from 5 s, doubling to 30 s [ironic:redfish/management.py]',
+    evidence: reference('2.2', 'six tries from 5 s, doubling to 30 s [ironic:redfish/management.py]'),
   },
   {
     kind: 'network-adapters-need-os',
-    evidence: 'NetworkAdapters is 400 until an operating system has booted once [ironic:redfish/inspect.py]',
+    evidence: reference('2.5', 'NetworkAdapters is 400 until an OS has booted once [ironic:redfish/inspect.py]'),
   },
-  { kind: 'session-limit', sessions: 20, evidence: 'iDRAC and iLO have few sessions too [bmclib:providers/lenovo]' },
+  {
+    kind: 'etags',
+    form: 'weak',
+    evidence: seenIn(CAPTURE, 'tags are W/"…"; that If-Match must repeat them is assumed'),
+  },
+  {
+    kind: 'session-limit',
+    sessions: 20,
+    evidence: assumed('iLO has a limit (Base.SessionLimitExceeded is in its registry); the number is a guess'),
+  },
 ];
 
 const ilo5Only: readonly Quirk[] = [
-  { kind: 'no-raid', evidence: 'iLO5 has no RAID over Redfish [ironic:redfish/raid.py]' },
+  { kind: 'no-raid', evidence: reference('2.5', 'iLO5 has no RAID over Redfish [ironic:redfish/raid.py]') },
   {
     kind: 'boot-mode-fixed',
     messageId: 'Base.1.12.PropertyNotWritable',
-    evidence: 'on some machines the boot mode cannot be switched [ironic:redfish/management.py]',
+    evidence: seenIn(
+      'github.com/ansible-collections/community.general/issues/3509',
+      'BootSourceOverrideMode cannot be written on an HPE system',
+    ),
   },
 ];
 
-/** HPE ProLiant Gen10, iLO 5. Evidence: bmc-and-ramdisk-facts §2. */
+/** HPE ProLiant Gen10, iLO 5. */
 export const hpeIlo5: Personality = {
   name: 'hpe-ilo5',
   vendor: 'HPE',
-  product: 'ProLiant DL360 Gen10',
+  product: 'ProLiant DL385 Gen10 Plus v2',
   manufacturer: 'HPE',
-  model: 'ProLiant DL360 Gen10',
-  redfishVersion: '1.13.0',
+  model: 'ProLiant DL385 Gen10 Plus v2',
+  redfishVersion: '1.6.0',
   bmcVersion: 'iLO 5 v2.72',
-  biosVersion: 'U32 v2.68',
+  biosVersion: 'A42 v2.60 (08/11/2022)',
   ids: { system: '1', manager: '1', chassis: '1' },
   media: {
     home: 'manager',
@@ -52,7 +67,16 @@ export const hpeIlo5: Personality = {
     ],
   },
   biosPath: 'Bios',
-  bootTargets: ['None', 'Cd', 'Hdd', 'Pxe', 'BiosSetup', 'UefiHttp'],
+  bootTargets: ['None', 'Cd', 'Hdd', 'BiosSetup', 'Pxe', 'UefiHttp'],
   resetTypes: ['On', 'ForceOff', 'GracefulShutdown', 'ForceRestart', 'Nmi', 'PushPowerButton', 'GracefulRestart'],
+  settingsName: 'settings',
   quirks: [...ILO_QUIRKS, ...ilo5Only],
+  evidence: {
+    names: seenIn(CAPTURE, 'a DL385 Gen10 Plus v2'),
+    versions: seenIn(CAPTURE, 'iLO 5 v2.72, Redfish 1.6.0'),
+    ids: seenIn(CAPTURE, 'all are 1; settings objects end in /settings'),
+    media: seenIn(CAPTURE, '1 is floppy and USB, 2 is CD and DVD'),
+    'boot targets': seenIn(CAPTURE, 'without Usb, SDCard, Utilities, Diags, UefiShell and UefiTarget'),
+    'reset types': seenIn(CAPTURE, 'as listed there'),
+  },
 };

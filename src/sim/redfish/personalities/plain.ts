@@ -1,4 +1,7 @@
+import { assumed, seenIn } from '../evidence.ts';
 import type { Personality } from '../personality.ts';
+
+const OURS = assumed('names, versions and numbers are our own: it is nobody’s BMC');
 
 /** The specification and nothing else. */
 export const plain: Personality = {
@@ -21,4 +24,12 @@ export const plain: Personality = {
   bootTargets: ['None', 'Pxe', 'Hdd', 'Cd', 'UefiHttp', 'BiosSetup'],
   resetTypes: ['On', 'ForceOff', 'GracefulShutdown', 'GracefulRestart', 'ForceRestart', 'Nmi', 'PowerCycle'],
   quirks: [],
+  evidence: {
+    names: OURS,
+    versions: OURS,
+    ids: OURS,
+    media: OURS,
+    'boot targets': seenIn('DMTF DSP2046: ComputerSystem', 'values of BootSourceOverrideTarget'),
+    'reset types': seenIn('DMTF DSP2046: Resource', 'values of ResetType'),
+  },
 };

@@ -13,8 +13,7 @@ export const BIOS_REGISTRY = 'BiosAttributeRegistry.v1_0_0';
 
 /** BIOS settings, pending and in force, and Secure Boot. */
 export function biosRoutes(paths: Paths): Route[] {
-  const { bios, system } = paths;
-  const settings = `${bios}/Settings`;
+  const { bios, system, biosSettings: settings } = paths;
   return [
     { path: bios, get: ({ service }) => biosView(service) },
     {
@@ -54,7 +53,7 @@ function biosView(service: RedfishService): Body {
     Attributes: bios.attributes,
     '@Redfish.Settings': {
       '@odata.type': '#Settings.v1_3_5.Settings',
-      SettingsObject: link(`${paths.bios}/Settings`),
+      SettingsObject: link(paths.biosSettings),
       ...(quirks.has('settings-apply-time-refused') ? {} : { SupportedApplyTimes: ['OnReset'] }),
       ...(bios.appliedAt === undefined ? {} : { Time: kubeTime(bios.appliedAt) }),
       Messages: bios.messages.map((m) => ({ MessageId: `Base.1.12.${m}`, Message: m, Severity: 'OK' })),

@@ -122,7 +122,7 @@ async function applyOrder(service: RedfishService, wanted: BootOrder): Promise<s
   }
   if (!modeChange || !quirks.has('bios-job')) return undefined;
   const job = service.tasks.start('Boot mode change');
-  job.pend('The job runs at the next start of the machine.');
+  job.pend('The job runs when the machine is restarted.');
   service.atNextBoot(async () => {
     await setMode(service, wanted.mode);
     job.done('Job completed successfully.');

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { kubeTime } from '../../../core/clock.ts';
 import { checkPatch, optionalText, shown } from '../check.ts';
 import { Refusal } from '../messages.ts';
@@ -127,12 +128,38 @@ function ports(service: RedfishService, path: string): Body[] {
 }
 
 function certificate(service: RedfishService, path: string): Body[] {
-  if (service.certificatePem === undefined) return [];
+  const pem = service.certificatePem;
+  if (pem === undefined) return [];
+  const parsed = new X509Certificate(pem);
+  const openssl = service.quirks.has('openssl-dates');
+  const date = (text: string) => (openssl ? text : kubeTime(Date.parse(text)));
   return [
     resource(`${path}/1`, 'Certificate.v1_7_0.Certificate', '1', 'HTTPS certificate', {
-      CertificateString: service.certificatePem,
+      CertificateString: pem,
       CertificateType: 'PEM',
       CertificateUsageTypes: ['Web'],
+      Subject: identifier(parsed.subject),
+      Issuer: identifier(parsed.issuer),
+      ValidNotBefore: date(parsed.validFrom),
+      ValidNotAfter: date(parsed.validTo),
+      SerialNumber: parsed.serialNumber,
+      Fingerprint: parsed.fingerprint256,
+      FingerprintHashAlgorithm: 'TPM_ALG_SHA256',
     }),
   ];
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  CN: 'CommonName',
+  O: 'Organization',
+  OU: 'OrganizationalUnit',
+  L: 'City',
+  ST: 'State',
+  C: 'Country',
+};
+
+/** A distinguished name, one `KEY=value` a line, as the schema has it. */
+function identifier(name: string): Body {
+  const pairs = name.split('\n').map((line) => line.split('=', 2) as [string, string?]);
+  return Object.fromEntries(pairs.flatMap(([key, value]) => (NAMES[key] === undefined ? [] : [[NAMES[key], value]])));
 }

@@ -1,16 +1,18 @@
 import { errorText } from '../../../core/errors.ts';
-import { checkPatch, optionalFlag, optionalText, text, webUrl } from '../check.ts';
+import { checkPatch, oneOf, optionalFlag, optionalText, text, webUrl } from '../check.ts';
 import { Refusal } from '../messages.ts';
 import type { Paths } from '../paths.ts';
 import type { Personality } from '../personality.ts';
 import { type Body, type Call, NO_CONTENT, type Reply, type Route, collection, resource } from '../router.ts';
 import type { RedfishService } from '../service.ts';
 import type { MediaSlot } from '../state/media.ts';
+import { acceptedJob } from './tasks.ts';
 
 /** Virtual drives: insert, eject, and the many ways in which BMCs want it said. */
 export function mediaRoutes(paths: Paths, personality: Personality): Route[] {
   const slots = personality.media.slots;
   const patching = personality.quirks.some((q) => q.kind === 'media-patch');
+  const vmm = personality.quirks.some((q) => q.kind === 'media-vmm-control');
   return [
     {
       path: paths.media,
@@ -31,7 +33,8 @@ export function mediaRoutes(paths: Paths, personality: Personality): Route[] {
           get: ({ service }: Call) => viewOf(service, path, slotOf(service)),
           patch: (call: Call) => patchSlot(call, path, slotOf(call.service)),
         },
-        ...(patching
+        ...(vmm ? [vmmRoute(path, slotOf)] : []),
+        ...(patching || vmm
           ? []
           : [
               {
@@ -54,7 +57,9 @@ function viewOf(service: RedfishService, path: string, slot: MediaSlot | undefin
   const stale = slot.staleUntil !== undefined && service.clock.monotonic() < slot.staleUntil;
   const image = stale ? (slot.image ?? slot.staleImage) : slot.image;
   const dead = quirks.find('dead-slots');
-  const noAction = quirks.has('media-patch') || (dead?.answer === 'no-action' && dead.slots.includes(slot.kind.id));
+  const vmm = quirks.has('media-vmm-control');
+  const noAction =
+    vmm || quirks.has('media-patch') || (dead?.answer === 'no-action' && dead.slots.includes(slot.kind.id));
   return resource(path, 'VirtualMedia.v1_6_2.VirtualMedia', slot.kind.id, `Virtual ${slot.kind.id}`, {
     MediaTypes: slot.kind.mediaTypes,
     ConnectedVia: slot.inserted ? 'URI' : 'NotConnected',
@@ -66,6 +71,7 @@ function viewOf(service: RedfishService, path: string, slot: MediaSlot | undefin
     Password: null,
     VerifyCertificate: slot.verifyCertificate,
     TransferMethod: slot.inserted ? 'Stream' : null,
+    ...(vmm ? { Oem: { Huawei: { Actions: { '#VirtualMedia.VmmControl': { target: vmmTarget(path) } } } } } : {}),
     ...(noAction
       ? {}
       : {
@@ -75,6 +81,28 @@ function viewOf(service: RedfishService, path: string, slot: MediaSlot | undefin
           },
         }),
   });
+}
+
+function vmmTarget(path: string): string {
+  return `${path}/Oem/Huawei/Actions/VirtualMedia.VmmControl`;
+}
+
+/** Huawei's one action for both ways; the work is a task. */
+function vmmRoute(path: string, slotOf: (service: RedfishService) => MediaSlot | undefined): Route {
+  return {
+    path: vmmTarget(path),
+    post: async (call) => {
+      const { service, body } = call;
+      const slot = slotOf(service);
+      if (slot === undefined) throw new Refusal(404, 'ResourceMissingAtURI', [path]);
+      const type = oneOf(text(body, 'VmmControlType'), ['Connect', 'Disconnect'], 'VmmControlType');
+      if (type === 'Connect') await insert(call, slot, text(body, 'Image'));
+      else await eject(service, slot);
+      const job = service.tasks.start(`vmm ${type.toLowerCase()} status task`);
+      job.done('Completed.');
+      return acceptedJob(service, job);
+    },
+  };
 }
 
 async function patchSlot(call: Call, path: string, slot: MediaSlot | undefined): Promise<Reply> {

@@ -1,6 +1,7 @@
 import { ROOT } from '../paths.ts';
 import type { Personality } from '../personality.ts';
 import { type Body, type Call, type Reply, type Route, link, resource } from '../router.ts';
+import type { RedfishService } from '../service.ts';
 import { SESSIONS } from './sessions.ts';
 
 /** What the service root links to, without Sessions. */
@@ -36,8 +37,7 @@ function rootView({ service }: Call, personality: Personality, children: readonl
     ...resource(`${ROOT}/`, 'ServiceRoot.v1_15_0.ServiceRoot', 'RootService', 'Root Service', {
       RedfishVersion: personality.redfishVersion,
       UUID: service.uuid,
-      Product: personality.product,
-      ...(personality.vendor === undefined ? {} : { Vendor: personality.vendor }),
+      ...maker(service),
       ProtocolFeaturesSupported: {
         ExpandQuery: { ExpandAll: true, NoLinks: true, Links: true, Levels: true, MaxLevels: 2 },
         FilterQuery: false,
@@ -49,6 +49,16 @@ function rootView({ service }: Call, personality: Personality, children: readonl
       Tasks: link(`${ROOT}/TaskService`),
       Links: sessions,
     }),
+  };
+}
+
+/** Who made it, where this one says so. */
+function maker({ personality, quirks }: RedfishService): Body {
+  const oem = quirks.find('vendor-in-oem');
+  if (oem !== undefined) return { Oem: { [oem.name]: {} } };
+  return {
+    Product: personality.product,
+    ...(personality.vendor === undefined ? {} : { Vendor: personality.vendor }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { kubeTime } from '../../../core/clock.ts';
 import { checkPatch, text } from '../check.ts';
+import { vendorId } from '../gates.ts';
 import { Refusal } from '../messages.ts';
 import { ROOT } from '../paths.ts';
 import type { Personality } from '../personality.ts';
@@ -108,7 +109,10 @@ function login({ service, body }: Call): Reply {
     throw refusal;
   }
   const session = service.sessions.open(account);
-  if (session === undefined) throw new Refusal(503, 'SessionLimitExceeded', [], { headers: { 'Retry-After': '30' } });
+  if (session === undefined) {
+    const messageId = service.quirks.find('session-limit')?.messageId ?? 'SessionLimitExceeded';
+    throw new Refusal(503, vendorId(messageId), [], { headers: { 'Retry-After': '30' } });
+  }
   const reply = created(sessionView(session), { 'X-Auth-Token': session.token });
   if (!account.mustChange) return reply;
   const change = new Refusal(201, 'PasswordChangeRequired', [`${ROOT}/AccountService/Accounts/${account.id}`]);

@@ -145,7 +145,7 @@ function schedule(service: RedfishService, name: string, body: Body, work: (job:
     if (job.record.endedAt === undefined) work(job);
   };
   if (waits) {
-    job.pend('The job runs at the next start of the machine.');
+    job.pend('The job runs when the machine is restarted.');
     service.atNextBoot(run);
   } else service.later(CREATE_MS, run);
   return acceptedJob(service, job);

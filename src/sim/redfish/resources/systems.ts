@@ -11,14 +11,17 @@ import { resetSystem } from './power.ts';
 export function systemRoutes(paths: Paths, personality: Personality): Route[] {
   const { system } = paths;
   const id = personality.ids.system;
-  const settings = `${system}/Settings`;
   const options = `${system}/BootOptions`;
   const names: Readonly<Record<string, string>> = { Boot0001: 'PXE', Boot0002: 'Hard drive' };
   const staged = personality.quirks.some((q) => q.kind === 'boot-settings-object');
   return [
     {
       path: `${ROOT}/Systems`,
-      get: () => collection(`${ROOT}/Systems`, 'ComputerSystem.ComputerSystem', 'Computer systems', [system]),
+      get: () =>
+        collection(`${ROOT}/Systems`, 'ComputerSystem.ComputerSystem', 'Computer systems', [
+          system,
+          ...otherSystems(personality),
+        ]),
     },
     {
       path: system,
@@ -54,8 +57,46 @@ export function systemRoutes(paths: Paths, personality: Personality): Route[] {
         );
       },
     },
-    ...(staged ? [settingsRoute(settings)] : []),
+    ...(staged ? [settingsRoute(paths.systemSettings)] : []),
+    ...actionInfoRoutes(system, personality),
+    ...otherSystems(personality).map((other) => otherSystem(other)),
   ];
+}
+
+function actionInfoRoutes(system: string, personality: Personality): Route[] {
+  if (!personality.quirks.some((q) => q.kind === 'reset-action-info')) return [];
+  const path = `${system}/ResetActionInfo`;
+  return [
+    {
+      path,
+      get: () =>
+        resource(path, 'ActionInfo.v1_3_0.ActionInfo', 'ResetActionInfo', 'Reset', {
+          Parameters: [
+            { Name: 'ResetType', Required: true, DataType: 'String', AllowableValues: personality.resetTypes },
+          ],
+        }),
+    },
+  ];
+}
+
+/** Paths of systems that are listed and are no machines that could be managed. */
+function otherSystems({ quirks }: Personality): string[] {
+  return quirks.flatMap((q) => (q.kind === 'other-systems' ? q.ids.map((id) => `${ROOT}/Systems/${id}`) : []));
+}
+
+function otherSystem(path: string): Route {
+  const id = path.split('/').at(-1) ?? '';
+  return {
+    path,
+    get: ({ service }) =>
+      resource(path, 'ComputerSystem.v1_20_0.ComputerSystem', id, id, {
+        SystemType: 'Physical',
+        Manufacturer: service.personality.manufacturer,
+        PowerState: 'On',
+        Status: OK_HEALTH,
+        Links: { ManagedBy: [link(service.paths.manager)] },
+      }),
+  };
 }
 
 function settingsRoute(path: string): Route {
@@ -102,7 +143,7 @@ function systemView(service: RedfishService, id: string): Body {
     ? {
         '@Redfish.Settings': {
           '@odata.type': '#Settings.v1_3_5.Settings',
-          SettingsObject: link(`${system}/Settings`),
+          SettingsObject: link(paths.systemSettings),
           SupportedApplyTimes: ['OnReset'],
         },
       }
@@ -148,7 +189,9 @@ function systemView(service: RedfishService, id: string): Body {
     Actions: {
       '#ComputerSystem.Reset': {
         target: `${system}/Actions/ComputerSystem.Reset`,
-        'ResetType@Redfish.AllowableValues': personality.resetTypes,
+        ...(quirks.has('reset-action-info')
+          ? { '@Redfish.ActionInfo': `${system}/ResetActionInfo` }
+          : { 'ResetType@Redfish.AllowableValues': personality.resetTypes }),
       },
     },
   });

@@ -192,7 +192,7 @@ function install(service: RedfishService, job: TaskHandle, component: Component,
     job.done('Update successful.', touched);
   } else {
     component.staged = version;
-    job.pend('The update is applied at the next start of the machine.');
+    job.pend('The update is applied when the machine is restarted.');
     service.atNextBoot(() => job.done('Update successful.', touched));
   }
 }
