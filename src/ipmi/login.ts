@@ -80,6 +80,8 @@ export interface OpenedSession {
 }
 
 const NAME_ONLY_LOOKUP = 0x10;
+/** A BMC that answers without the IPMI 2.0 fields and never with them speaks IPMI 1.5 only. */
+const SILENT_TRIES = 3;
 
 /**
  * One attempt to open a session (§13.15, §6.12.7) over a fresh channel. Nothing is re-sent: once an answer is missing,
@@ -156,11 +158,14 @@ class LoginAttempt {
   async capabilities(): Promise<AuthCapabilities> {
     if (!this.#request.plainFirst) return (await this.#askCapabilities(true)) ?? (await this.#plainCapabilities());
     const plain = await this.#plainCapabilities();
-    try {
-      return (await this.#askCapabilities(true)) ?? plain;
-    } catch (error) {
-      if (ipmiErrors.is(error, 'IPMI_TIMEOUT')) return plain;
-      throw error;
+    // Either the BMC ignores what is not IPMI 1.5, or the network lost a datagram: only silence again and again tells.
+    for (let tries = 1; ; tries++) {
+      try {
+        return (await this.#askCapabilities(true)) ?? plain;
+      } catch (error) {
+        if (!ipmiErrors.is(error, 'IPMI_TIMEOUT')) throw error;
+        if (tries === SILENT_TRIES) return plain;
+      }
     }
   }
 

@@ -201,6 +201,8 @@ class Server implements IpmiServer {
   }
 
   #reply(bytes: Uint8Array, to: UdpPeer): void {
+    // One that went down in the middle of a command does not get to answer it.
+    if (this.#clock.monotonic() < this.#silentUntil) return;
     const { sent, delayMs = 0, reordered } = this.#faults;
     const held = reordered !== undefined && this.#random() < reordered ? OVERTAKEN_MS : 0;
     const fate = sent?.(this.#sent++) ?? (delayMs + held > 0 ? { delayMs: delayMs + held } : 'pass');

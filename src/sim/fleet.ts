@@ -1,11 +1,18 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import type { Chassis } from '../ipmi/chassis.ts';
 import { type IpmiServer, startIpmiServer } from '../ipmi/server.ts';
+import type { ServerFaults } from '../ipmi/server-faults.ts';
+import { type BmcFaults, RestartCounter } from './faults.ts';
 import type { LabHostAccess } from './lab-manifests.ts';
 import { redfishChassis } from './redfish/machine-chassis.ts';
 import type { Personality } from './redfish/personality.ts';
 import { type RedfishSimulator, redfishAddressOf, startRedfishBmc } from './redfish/server.ts';
+import type { StorageOptions } from './redfish/state/storage.ts';
 import { type MachineTiming, SimulatedMachine } from './redfish/simulated-machine.ts';
+
+/** How long an IPMI BMC that restarted over a change is away, where the faults do not say, ms. */
+const RESTART_MS = 3000;
 
 export type FleetProtocol = 'ipmi' | 'redfish' | 'both';
 
@@ -22,6 +29,12 @@ export interface FleetOptions {
   username: string;
   password: string;
   timing?: Partial<MachineTiming>;
+  /** Of each BMC, by both protocols. */
+  faults?: BmcFaults;
+  /** State of each machine’s storage; drives by their ids, `Disk.Bay.0` to `Disk.Bay.3`. */
+  storage?: StorageOptions;
+  /** https with a self-signed certificate for all; default: for those that speak nothing else. */
+  tls?: boolean;
   clock: Clock;
   random: () => number;
   log: Logger;
@@ -69,11 +82,27 @@ async function startMember(options: FleetOptions, index: number): Promise<FleetM
     clock,
     ...(options.timing === undefined ? {} : { timing: options.timing }),
   });
+  // Its own for each BMC: what is switched on one is not on the others.
+  const faults = { ...options.faults };
   const port = options.firstPort === 0 ? 0 : options.firstPort + index;
   const redfish =
     protocol === 'ipmi'
       ? undefined
-      : await startRedfishBmc({ personality, machine, username, password, clock, log, address, port });
+      : await startRedfishBmc({
+          personality,
+          machine,
+          username,
+          password,
+          clock,
+          random,
+          log,
+          address,
+          port,
+          faults,
+          ...(options.storage === undefined ? {} : { storage: options.storage }),
+          ...(options.tls === undefined ? {} : { tls: options.tls }),
+        });
+  let down: () => void = () => {};
   try {
     const ipmi =
       protocol === 'redfish'
@@ -83,17 +112,45 @@ async function startMember(options: FleetOptions, index: number): Promise<FleetM
             port,
             users: [{ name: username, password, privilege: 'administrator' }],
             guid: Buffer.from(machine.facts.uuid.replaceAll('-', ''), 'hex'),
-            chassis: redfishChassis(machine),
+            chassis: restarting(redfishChassis(machine), faults, () => down()),
             deviceId: { deviceId: 0x20, manufacturerId: 0, productId: 0 },
             clock,
             random,
             log,
+            faults: datagramFaults(faults),
           });
+    down = () => ipmi?.restart(faults.restartMs ?? RESTART_MS);
     return describe(machine, personality, { redfish, ipmi }, options);
   } catch (error) {
     await redfish?.close();
     throw error;
   }
+}
+
+/** The chassis of a BMC that goes down in the middle of changes, as the faults have it. */
+function restarting(chassis: Chassis, faults: BmcFaults, down: () => void): Chassis {
+  const restarts = new RestartCounter(faults);
+  return {
+    ...chassis,
+    control: async (action) => {
+      await chassis.control(action);
+      if (restarts.hit()) down();
+    },
+    setBootFlags: async (flags) => {
+      await chassis.setBootFlags(flags);
+      if (restarts.hit()) down();
+    },
+  };
+}
+
+function datagramFaults({ loss, delayMs, duplicates, reordered, burst }: BmcFaults): ServerFaults {
+  return {
+    ...(loss === undefined ? {} : { loss }),
+    ...(delayMs === undefined ? {} : { delayMs }),
+    ...(duplicates === undefined ? {} : { duplicates }),
+    ...(reordered === undefined ? {} : { reordered }),
+    ...(burst === undefined ? {} : { burst }),
+  };
 }
 
 function describe(

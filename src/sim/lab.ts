@@ -176,6 +176,7 @@ async function startRedfish(
   const personality = host.redfish;
   if (personality === undefined) return undefined;
   const redfish = await startRedfishBmc({
+    random: Math.random,
     personality,
     machine: qemuMachine(machine),
     address: network.hostAddress,

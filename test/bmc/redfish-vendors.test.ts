@@ -6,6 +6,7 @@ import { openBmc } from '../../src/bmc/open.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { PERSONALITIES } from '../../src/sim/redfish/personalities/all.ts';
+import { redfishAddressOf } from '../../src/sim/redfish/server.ts';
 import { QUICK } from '../support/redfish-client.ts';
 import { PASSWORD, USER, startTestBmc } from '../support/redfish-sim.ts';
 
@@ -18,7 +19,8 @@ suite('vendors', { concurrency: true }, () => {
     test(`redfish 4, 6: ${personality.name}: network once, then disk; power; boot mode; no session left`, async () => {
       await using t = await startTestBmc({ personality });
       const bmc = openBmc({
-        address: `redfish${t.bmc.url.startsWith('https') ? '' : '+http'}://127.0.0.1:${t.bmc.port}`,
+        // With the path: a DGX has two systems.
+        address: redfishAddressOf(t.bmc),
         credentials: { username: USER, password: PASSWORD },
         disableCertificateVerification: true,
         doors: { clock: systemClock, random: Math.random, log: silentLogger },

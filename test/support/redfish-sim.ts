@@ -53,6 +53,7 @@ export async function startTestBmc(
     port: 0,
     updateMs: 20,
     restartMs: 100,
+    random: Math.random,
     ...options,
   });
   const send: TestBmc['send'] = (method, path, body, more = {}) => {

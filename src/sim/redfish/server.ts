@@ -8,6 +8,7 @@ import { errorText } from '../../core/errors.ts';
 import { simErrors } from '../errors.ts';
 import { type Answer, type Request, answer } from './answer.ts';
 import type { RedfishFaults } from './faults.ts';
+import { OVERTAKEN_MS, RestartCounter } from '../faults.ts';
 import { Refusal } from './messages.ts';
 import type { Router } from './router.ts';
 import { routerOf } from './routes.ts';
@@ -22,6 +23,8 @@ export interface RedfishBmcOptions extends ServiceOptions {
   /** Default: what the personality says; plain http where it does not mind. `true`: a self-signed certificate. */
   tls?: boolean;
   faults?: RedfishFaults;
+  /** Decides whom the faults meet. */
+  random: () => number;
 }
 
 export interface RedfishSimulator {
@@ -68,7 +71,9 @@ class Simulator implements RedfishSimulator {
   readonly #router: Router;
   readonly #server: Server;
   readonly #secure: boolean;
+  readonly #random: () => number;
   readonly #burst = new BurstGuard();
+  readonly #restarts: RestartCounter;
   readonly #sockets = new Set<Socket | Duplex>();
   #port = 0;
   #requests = 0;
@@ -78,6 +83,8 @@ class Simulator implements RedfishSimulator {
   constructor(options: RedfishBmcOptions, service: RedfishService, certificate: BmcCertificate | undefined) {
     this.service = service;
     this.faults = options.faults ?? {};
+    this.#random = options.random;
+    this.#restarts = new RestartCounter(this.faults);
     this.#address = options.address;
     this.#router = routerOf(options.personality);
     this.#secure = certificate !== undefined;
@@ -132,7 +139,8 @@ class Simulator implements RedfishSimulator {
     this.service.sessions.clear();
     this.#server.close();
     this.#cut();
-    this.#comeback = this.service.clock.timer(this.service.restartMs, () => void this.#comeBack(), true);
+    const awayMs = this.faults.restartMs ?? this.service.restartMs;
+    this.#comeback = this.service.clock.timer(awayMs, () => void this.#comeBack(), true);
   }
 
   async close(): Promise<void> {
@@ -167,23 +175,45 @@ class Simulator implements RedfishSimulator {
     try {
       const body = await readBody(incoming);
       const { clock } = service;
+      if (this.#chance(faults.loss)) {
+        this.#reset(response);
+        return;
+      }
       const slow = service.quirks.find('slow');
       const usual = slow === undefined ? 0 : method === 'GET' || method === 'HEAD' ? slow.readMs : slow.writeMs;
       const frozen = faults.burst === undefined ? 0 : this.#burst.hit(clock.monotonic(), faults.burst);
-      const wait = usual + frozen + (faults.delayMs ?? 0);
+      const overtaken = this.#chance(faults.reordered) ? OVERTAKEN_MS : 0;
+      const wait = usual + frozen + overtaken + (faults.delayMs ?? 0);
       if (wait > 0) await sleep(clock, wait);
-      const result = await this.#answer({ method, target, headers: incoming.headers, body });
-      if (faults.restartOn?.(method, target) === true) {
-        delete faults.restartOn;
+      const request = { method, target, headers: incoming.headers, body };
+      const result = await this.#answer(request);
+      if (this.#chance(faults.duplicates)) await this.#answer(request);
+      if (this.#goesDown(request, result)) {
         this.restart();
         return;
       }
-      this.#send(response, result);
+      if (this.#chance(faults.loss)) this.#reset(response);
+      else this.#send(response, result);
     } catch (error) {
       // The client is gone, or sent more than there is room for; nobody is left to be told.
       service.log.debug('request dropped', { error: errorText(error) });
       response.destroy();
     }
+  }
+
+  #chance(share: number | undefined): boolean {
+    return share !== undefined && this.#random() < share;
+  }
+
+  /** Does the BMC restart over what it just did? Logging in and out changes nothing. */
+  #goesDown({ method, target }: Request, { status }: Answer): boolean {
+    const { faults } = this;
+    if (faults.restartOn?.(method, target) === true) {
+      delete faults.restartOn;
+      return true;
+    }
+    const changed = status < 300 && !['GET', 'HEAD'].includes(method) && !target.includes('/SessionService/');
+    return changed && this.#restarts.hit();
   }
 
   async #answer(request: Request): Promise<Answer> {
