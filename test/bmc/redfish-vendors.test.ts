@@ -5,6 +5,7 @@ import { bmcErrors } from '../../src/bmc/errors.ts';
 import { openBmc } from '../../src/bmc/open.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
+import { assumed } from '../../src/sim/redfish/evidence.ts';
 import { PERSONALITIES } from '../../src/sim/redfish/personalities/all.ts';
 import { redfishAddressOf } from '../../src/sim/redfish/server.ts';
 import { QUICK } from '../support/redfish-client.ts';
