@@ -23,6 +23,7 @@ import type { Clock } from './core/clock.ts';
 import { errorText } from './core/errors.ts';
 import type { Logger } from './core/log.ts';
 import type { Metrics } from './core/metrics.ts';
+import { urlHost } from './core/url-host.ts';
 import { DHCP_DEFAULTS, type DhcpInterface, subnetText } from './dhcp/config.ts';
 import { memoryLeaseBook, openLeaseBook } from './dhcp/lease-book.ts';
 import { type NetworkWishes, isRelayed, planSubnets } from './dhcp/plan.ts';
@@ -50,7 +51,7 @@ import { ByteCounter } from './server/byte-counter.ts';
 import { makeDiskLoader } from './server/disk-loader.ts';
 import { serverErrors } from './server/errors.ts';
 import { IsoBase } from './server/iso-base.ts';
-import { startAgentApi, startBootHttp } from './server/listen.ts';
+import { everywhere, startAgentApi, startBootHttp } from './server/listen.ts';
 import { localAddressTowards } from './server/local-address.ts';
 import { type MediaAddresses, bmcBase, mediaBases } from './server/media-bases.ts';
 import { MediaFetch } from './server/media-fetch.ts';
@@ -121,7 +122,7 @@ export async function startEngine(config: EngineConfig, doors: EngineDoors): Pro
   const interfaces = config.interfaces.map((name) => findInterface(name));
   const parts = await machineSide(config, doors, stack);
   const { book, timeline, sightings, files } = parts;
-  const where = { address: '0.0.0.0', port: config.httpPort };
+  const where = { address: await everywhere(), port: config.httpPort };
   const http = await startBootHttp(where, parts.boot, doors.metrics, doors.log, parts.more);
   stack.defer(() => http.close());
   parts.ports.http = http.port;
@@ -188,7 +189,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
   stack.defer(() => recorder.close());
   const logs = new AgentLogs(join(config.dataDir, 'logs'));
   const agent = await startAgentApi(
-    { address: '0.0.0.0', port: config.agentPort },
+    { address: await everywhere(), port: config.agentPort },
     tls,
     { images, sessions, board, book, logs, clock, signal },
     log,
@@ -238,7 +239,7 @@ async function machineSide(config: EngineConfig, doors: EngineDoors, stack: Asyn
     recordAll: config.recordConsole === true,
     limits,
     listeningSince: clock.now(),
-    httpBase: (status) => `http://${status.agent?.serverAddress ?? '127.0.0.1'}:${ports.http}`,
+    httpBase: (status) => `http://${urlHost(status.agent?.serverAddress ?? '127.0.0.1')}:${ports.http}`,
     signal,
   });
   const boot = {

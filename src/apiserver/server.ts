@@ -4,6 +4,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import type { Clock } from '../core/clock.ts';
 import { errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
+import { urlHost } from '../core/url-host.ts';
 import { formatYaml } from '../api/yaml.ts';
 import type { RawStore } from '../store/raw.ts';
 import { Api } from './api.ts';
@@ -55,7 +56,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     exposeHeadRoutes: false,
     logger: false,
   });
-  const host = options.address.includes(':') ? `[${options.address}]` : options.address;
+  const host = urlHost(options.address);
   const api = new Api({
     store,
     clock,

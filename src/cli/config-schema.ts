@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { formatIpv4 } from '../wire/ipv4.ts';
-import { addressValue, durationValue, macValue, rangeValue, subnetValue } from './values.ts';
+import { addressValue, durationValue, hostAddressValue, macValue, rangeValue, subnetValue } from './values.ts';
 
 /** Text that a parser of `values.ts` understands; what the parser says is the complaint. */
 function typed<T>(parse: (text: string) => T) {
@@ -45,8 +44,8 @@ export const configSchema = z.strictObject({
     })
     .optional(),
   ports: z.strictObject({ http: port.optional(), agent: port.optional(), tftp: port.optional() }).optional(),
-  mediaAddress: address.transform(formatIpv4).optional(),
-  ramdiskAddress: address.transform(formatIpv4).optional(),
+  mediaAddress: typed(hostAddressValue).optional(),
+  ramdiskAddress: typed(hostAddressValue).optional(),
   recordConsole: z.boolean().optional(),
   bmcEvents: z.boolean().optional(),
   data: name.optional(),

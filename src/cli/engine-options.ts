@@ -8,9 +8,9 @@ import type { AddressRange, Reservation } from '../dhcp/config.ts';
 import type { SubnetOptions, SubnetWish } from '../dhcp/plan.ts';
 import type { EngineConfig } from '../engine.ts';
 import type { HostControllerConfig } from '../host/controller.ts';
-import { type Ipv4, formatIpv4 } from '../wire/ipv4.ts';
+import type { Ipv4 } from '../wire/ipv4.ts';
 import { EXIT } from './fail.ts';
-import { addressValue, durationValue, rangeValue, reservationValue } from './values.ts';
+import { addressValue, durationValue, hostAddressValue, rangeValue, reservationValue } from './values.ts';
 
 const BUILT_RAMDISK = fileURLToPath(new URL('../../.cache/ramdisk-out', import.meta.url));
 const INSTALLED_RAMDISK = '/usr/share/ingot/ramdisk';
@@ -189,7 +189,7 @@ function flagValue<T>(parse: (text: string) => T, text: string): T {
 }
 
 function addressText(text: string): string {
-  return formatIpv4(flagValue(addressValue, text));
+  return flagValue(hostAddressValue, text);
 }
 
 function leaseTime(text: string): number {

@@ -1,4 +1,5 @@
 /** Values that people type, as flags or in the configuration file. Every parser throws an Error that says what is wanted. */
+import { isIPv6 } from 'node:net';
 import type { AddressRange, Reservation } from '../dhcp/config.ts';
 import { type Ipv4, type Subnet, formatIpv4, parseCidr, parseIpv4 } from '../wire/ipv4.ts';
 import { normalizeMac } from '../wire/mac.ts';
@@ -6,6 +7,15 @@ import { normalizeMac } from '../wire/mac.ts';
 /** `10.0.0.1` */
 export function addressValue(text: string): Ipv4 {
   return wanted('an IPv4 address like 10.0.0.1', () => parseIpv4(text.trim()));
+}
+
+/** `10.0.0.1` or `fd00::1`, as it is written shortest: for URLs. Link-local addresses mean nothing in one. */
+export function hostAddressValue(text: string): string {
+  const what = 'an address like 10.0.0.1 or fd00::1';
+  const address = text.trim();
+  if (!isIPv6(address)) return formatIpv4(wanted(what, () => parseIpv4(address)));
+  if (/^fe[89ab]|%|^::ffff:/i.test(address)) throw new Error(`${what} is wanted, none that holds on one link only`);
+  return new URL(`http://[${address}]`).hostname.slice(1, -1);
 }
 
 /** `10.0.0.100-10.0.0.200`, or one address. */

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { keyOf } from '../api/meta.ts';
 import { decideEntry } from '../boot/entry.ts';
 import { bootErrors } from '../boot/errors.ts';
@@ -12,15 +12,20 @@ import { type BootHttpDoors, type EntryDoors, localAddress, plainAddress, sendSc
  */
 export function entryRoutes(app: FastifyInstance, doors: BootHttpDoors, entry: EntryDoors): void {
   const { book, timeline } = doors;
+  // Nothing protects these two but the boot network itself, which is one of IPv4: no address beyond it opens them.
+  const onRequest = (request: FastifyRequest, _reply: FastifyReply, next: (error?: Error) => void) => {
+    const foreign = plainAddress(request.ip).includes(':');
+    next(foreign ? bootErrors.make('BOOT_NOTHING', 'machines boot by IPv4') : undefined);
+  };
 
   // The second name is where iPXE 1.21 and later looks that firmware has fetched by HTTP.
   for (const path of ['/boot.ipxe', '/loader/autoexec.ipxe']) {
-    app.get(path, (request, reply) =>
+    app.get(path, { onRequest }, (request, reply) =>
       reply.type('text/plain').send(renderEntry(`http://${localAddress(request)}:${request.socket.localPort}`)),
     );
   }
 
-  app.get<{ Params: { mac: string } }>('/boot/:mac', async (request, reply) => {
+  app.get<{ Params: { mac: string } }>('/boot/:mac', { onRequest }, async (request, reply) => {
     if (!isMac(request.params.mac)) throw bootErrors.make('BOOT_NOTHING', 'not a MAC address');
     const mac = normalizeMac(request.params.mac);
     const owner = book.hosts.byMac(mac);

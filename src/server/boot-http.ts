@@ -9,6 +9,7 @@ import type { Timeline } from '../boot/timeline.ts';
 import type { SignedQuery, UrlSigner } from '../boot/url-signing.ts';
 import { type Clock, kubeTime } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
+import { urlHost } from '../core/url-host.ts';
 import type { ImageManifest } from '../image/manifest-types.ts';
 import type { Astray } from '../provisioner/astray.ts';
 import type { AgentSessions } from '../provisioner/agent-sessions.ts';
@@ -143,8 +144,8 @@ async function script(doors: BootHttpDoors, request: FastifyRequest, mac: string
   const status = book.status(key);
   const made = scriptFor(owner.host, mac, status, {
     ...doors.script,
-    httpBase: `http://${address}:${request.socket.localPort}`,
-    agentServer: `https://${address}:${doors.script.agentPort}`,
+    httpBase: `http://${urlHost(address)}:${request.socket.localPort}`,
+    agentServer: `https://${urlHost(address)}:${doors.script.agentPort}`,
     nowMs: clock.now(),
   });
   timeline.add(key, { source: 'http', kind: 'http-script', text: `iPXE script sent: ${made.kind}` });

@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { IngotError, errorCode, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
@@ -82,13 +83,25 @@ export async function startAgentApi(
   return listen(plain, where);
 }
 
+/** All addresses of this computer: by IPv6 and IPv4, where its kernel speaks both. */
+export async function everywhere(): Promise<string> {
+  const probe = createServer();
+  const speaks = new Promise<boolean>((resolve) => {
+    probe.once('error', () => resolve(false));
+    probe.listen(0, '::', () => resolve(true));
+  });
+  const address = (await speaks) ? '::' : '0.0.0.0';
+  probe.close();
+  return address;
+}
+
 async function listen(app: FastifyInstance, where: Where): Promise<Listener> {
   app.server.maxConnections = MAX_CONNECTIONS;
   try {
     await app.listen({ host: where.address, port: where.port });
   } catch (error) {
     if (errorCode(error) !== 'EADDRINUSE') throw error;
-    throw serverErrors.make('SERVER_PORT_IN_USE', `port ${where.port} of ${where.address} is in use`, { cause: error });
+    throw serverErrors.make('SERVER_PORT_IN_USE', `port ${where.port} is in use`, { cause: error });
   }
   const address = app.server.address();
   return {

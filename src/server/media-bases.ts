@@ -1,6 +1,6 @@
-import { isIP } from 'node:net';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import { errorText } from '../core/errors.ts';
+import { urlHost } from '../core/url-host.ts';
 import { bootErrors } from '../boot/errors.ts';
 
 export interface MediaAddresses {
@@ -29,17 +29,17 @@ export async function mediaBases(host: BareMetalHost, at: MediaAddresses): Promi
   const fetched =
     at.media ?? (bmc.boot === 'uefi-http' ? (at.ramdisk ?? at.bootNetwork) : undefined) ?? (await routed());
   const reached = at.ramdisk ?? at.bootNetwork ?? fetched;
-  if (reached.startsWith('127.')) {
+  if (at.ramdisk === undefined && (reached.startsWith('127.') || reached === '::1')) {
     const text = `the BMC ${bmc.host} is on this machine, and at which address the machine behind it finds this server is not known`;
     throw bootErrors.make('BOOT_MEDIA_ADDRESS', text);
   }
-  return { http: `http://${fetched}:${http}`, agent: `https://${reached}:${agent}` };
+  return { http: `http://${urlHost(fetched)}:${http}`, agent: `https://${urlHost(reached)}:${agent}` };
 }
 
 /** Where the BMC of a host, which is never the machine itself, finds our HTTP server. @throws BOOT_MEDIA_ADDRESS */
 export async function bmcBase(host: BareMetalHost, at: MediaAddresses): Promise<string> {
   const address = at.media ?? (await usable(at.bmcOf(host).host, at.towards));
-  return `http://${address}:${at.ports().http}`;
+  return `http://${urlHost(address)}:${at.ports().http}`;
 }
 
 async function usable(bmcHost: string, towards: MediaAddresses['towards']): Promise<string> {
@@ -49,9 +49,7 @@ async function usable(bmcHost: string, towards: MediaAddresses['towards']): Prom
   } catch (error) {
     throw bootErrors.make('BOOT_MEDIA_ADDRESS', `no way to the BMC ${bmcHost} is known: ${errorText(error)}`);
   }
-  if (isIP(address) === 4) return address;
-  throw bootErrors.make(
-    'BOOT_MEDIA_ADDRESS',
-    `the BMC ${bmcHost} is reached by IPv6, and images are served over IPv4 only`,
-  );
+  if (!/^fe[89ab]/i.test(address)) return address;
+  const text = `the BMC ${bmcHost} is reached by a link-local address of ours, ${address}, which no URL can carry`;
+  throw bootErrors.make('BOOT_MEDIA_ADDRESS', text);
 }

@@ -237,10 +237,21 @@ describe('where a BMC fetches and a ramdisk finds us', () => {
     });
   });
 
+  it('is of IPv6, in brackets, where the way to the BMC is', async () => {
+    const towards = () => Promise.resolve('fd00::1');
+    const http = 'http://[fd00::1]:80';
+    assert.deepEqual(await at('virtual-media', { towards }), { http, agent: 'https://[fd00::1]:443' });
+    const both = await at('virtual-media', { towards, bootNetwork: '10.2.0.1' });
+    assert.deepEqual(both, { http, agent: 'https://10.2.0.1:443' });
+    const configured = await at('virtual-media', { media: 'fd00::2', ramdisk: 'fd00::3' });
+    assert.deepEqual(configured, { http: 'http://[fd00::2]:80', agent: 'https://[fd00::3]:443' });
+  });
+
   it('is asked for where it cannot be known', async () => {
     const unknown = (e: unknown) => errorCode(e) === 'BOOT_MEDIA_ADDRESS';
     await assert.rejects(at('virtual-media', { towards: () => Promise.resolve('127.0.0.1') }), unknown);
-    await assert.rejects(at('virtual-media', { towards: () => Promise.resolve('fd00::1') }), unknown);
+    await assert.rejects(at('virtual-media', { towards: () => Promise.resolve('::1') }), unknown);
+    await assert.rejects(at('virtual-media', { towards: () => Promise.resolve('fe80::1%eth0') }), unknown);
     await assert.rejects(at('virtual-media', { towards: () => Promise.reject(new Error('ENETUNREACH')) }), unknown);
     const local = { towards: () => Promise.resolve('127.0.0.1'), ramdisk: '10.4.0.1' };
     assert.deepEqual(await at('virtual-media', local), { http: 'http://127.0.0.1:80', agent: 'https://10.4.0.1:443' });

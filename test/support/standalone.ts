@@ -15,6 +15,7 @@ import { HostWatch } from './host-watch.ts';
 import { type SimDisk, request } from './sim-agent.ts';
 import { startSimBmc } from './sim-bmc.ts';
 import { SimMachine } from './sim-machine.ts';
+import { writeFakeIso } from './sim-media.ts';
 
 const INGOT = path.resolve(import.meta.dirname, '../../hack/ingot');
 export const NS = 'lab';
@@ -68,6 +69,7 @@ export class Standalone {
     for (const file of ['undionly.kpxe', 'snponly.efi', 'vmlinuz', 'ramdisk.zst']) {
       await writeFile(path.join(dir, file), `content of ${file}`);
     }
+    writeFakeIso(dir);
     const ports = ['--api-port', '0', '--http-port', '0', '--agent-port', '0', '--tftp-port', '0'];
     const args = ['up', '--no-dhcp', '--json', '--data', path.join(dir, 'data'), '--ramdisk', dir, '--ipxe', dir];
     // Dies with us, also when the test runner is killed.
