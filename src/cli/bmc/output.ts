@@ -7,13 +7,20 @@ export interface Result {
   rows?: readonly Row[];
   /** What an empty table is called: "no log entries". */
   none?: string;
+  /** For people, below the rest; not in JSON. */
+  note?: string;
 }
 
 /** Everything to be said on standard output, newline at the end. */
 export function render(result: Result, json: boolean): string {
   if (json)
     return `${JSON.stringify({ result: 'ok', ...result.facts, ...(result.rows === undefined ? {} : { items: result.rows }) })}\n`;
-  return [...facts(result.facts ?? {}), ...table(result.rows ?? []), ...emptiness(result)]
+  return [
+    ...facts(result.facts ?? {}),
+    ...table(result.rows ?? []),
+    ...emptiness(result),
+    ...(result.note === undefined ? [] : ['', result.note]),
+  ]
     .map((l) => `${l}\n`)
     .join('');
 }

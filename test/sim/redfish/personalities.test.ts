@@ -1,7 +1,10 @@
 /** What each vendor's service does otherwise than the specification, at the level of HTTP. */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'node:test';
+import { renderPersonalities } from '../../../hack/personalities-doc.ts';
 import { FakeClock } from '../../../src/core/clock.ts';
 import { simErrors } from '../../../src/sim/errors.ts';
 import { assumed } from '../../../src/sim/redfish/evidence.ts';
@@ -50,6 +53,11 @@ test('every detail and every quirk of every personality says what it rests on', 
   }
   const kinds = new Set(claims.map(({ evidence }) => evidence.kind));
   assert.deepEqual([...kinds].toSorted(), ['assumption', 'public', 'reference']);
+});
+
+test('docs/personalities.md says what the personalities say', () => {
+  const page = readFileSync(path.resolve(import.meta.dirname, '../../../docs/personalities.md'), 'utf8');
+  assert.equal(page, renderPersonalities(), 'run: npm run docs:personalities && npm run format');
 });
 
 test('every personality is walked in full', async () => {
