@@ -103,6 +103,8 @@ export interface FirmwareControl {
 export interface StorageController {
   id: string;
   name: string;
+  /** `RAID`, `HBA`, `EnhancedHBA`, where it has a choice and tells (Dell). */
+  mode?: string;
   raidTypes: readonly string[];
   drives: readonly StorageDrive[];
   volumes: readonly StorageVolume[];
@@ -120,6 +122,8 @@ export interface StorageDrive {
   health?: Health;
   /** Predicted by the drive itself. */
   failurePredicted?: boolean;
+  /** What the controller does with it, where it tells (Dell): `Ready`, `Online`, `NonRAID`, `Foreign`. */
+  raidStatus?: string;
 }
 
 export interface StorageVolume {
@@ -133,12 +137,28 @@ export interface StorageVolume {
 
 export interface StorageControl {
   controllers(signal: AbortSignal): Promise<StorageController[]>;
-  /** @param volume no `bytes`: all there is. `pending`: made at the next start. */
+  /**
+   * @param volume no `bytes`: all there is; `clearForeign`: what other controllers left on the drives may be lost
+   * @returns `pending`: under way, or made at the next start
+   * @throws BMC_RAID_OCCUPIED while the controller is at work on something else; BMC_RAID_MODE, BMC_RAID_FOREIGN
+   */
   createVolume(
-    volume: { controller: string; name?: string; level: string; bytes?: number; drives: readonly string[] },
+    volume: {
+      controller: string;
+      name?: string;
+      level: string;
+      bytes?: number;
+      drives: readonly string[];
+      clearForeign?: boolean;
+    },
     signal: AbortSignal,
   ): Promise<'done' | 'pending'>;
+  /** @throws BMC_RAID_OCCUPIED */
   deleteVolume(volume: string, signal: AbortSignal): Promise<'done' | 'pending'>;
+  /** @param mode as the controller names it: `RAID`, `HBA`. `pending`: at the next start. */
+  setControllerMode?(controller: string, mode: string, signal: AbortSignal): Promise<'done' | 'pending'>;
+  /** Clears what other controllers left on any drive of this one. Nothing is fine. */
+  clearForeign?(controller: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface EventSubscription {
@@ -247,11 +267,28 @@ export interface BmcCertificate {
   fingerprint?: string;
 }
 
+/** The clock of a BMC. */
+export interface BmcTime {
+  /** ms since the epoch. */
+  now: number;
+  /** The BMC’s minus ours, ms. */
+  aheadMs: number;
+}
+
 export interface ManagementControl {
   /** Restarts the BMC; it is silent for minutes afterwards. */
   resetBmc(kind: 'cold' | 'warm', signal: AbortSignal): Promise<void>;
   /** Light or blink for `seconds`; 0 ends it. */
   identify(seconds: number, signal: AbortSignal): Promise<void>;
+  /** Undefined: the BMC does not tell its time. */
+  clock?(signal: AbortSignal): Promise<BmcTime | undefined>;
+  /** To ours, read back. */
+  setClock?(signal: AbortSignal): Promise<BmcTime>;
+  /**
+   * Forgets the jobs of the BMC that have not ended, which stand in the way of others (iDRAC).
+   * @returns their number; undefined: it has no queue of jobs
+   */
+  clearJobs?(signal: AbortSignal): Promise<number | undefined>;
   accounts(signal: AbortSignal): Promise<{ id: string; name: string; role: string; enabled: boolean }[]>;
   /** Certificates that the BMC shows or trusts. Undefined: the protocol does not tell. */
   certificates?(signal: AbortSignal): Promise<BmcCertificate[]>;

@@ -31,6 +31,23 @@ export const bmcErrors = defineErrors({
     retry: true,
     hint: 'the BMC must reach the URL from its own network and have a free virtual CD; try to insert it by its web page',
   },
+  BMC_RAID_MODE: {
+    blame: 'user',
+    retry: false,
+    hint:
+      'set the controller to RAID mode (`ingot bmc raid mode HOST CONTROLLER RAID`, then restart the machine), or leave ' +
+      'hardware RAID out of the spec',
+  },
+  BMC_RAID_FOREIGN: {
+    blame: 'user',
+    retry: false,
+    hint: 'clear it, and with it what is on those drives: `ingot bmc raid clear-foreign HOST CONTROLLER`',
+  },
+  BMC_RAID_OCCUPIED: {
+    blame: 'peer',
+    retry: true,
+    hint: 'wait for the job of the controller, restart the machine when it waits for that, or cancel it (iDRAC: job queue)',
+  },
   BMC_QUIRK_UNKNOWN: {
     blame: 'user',
     retry: false,

@@ -1,6 +1,7 @@
 import { deadlineErrors } from '../core/deadline.ts';
 import type { Logger } from '../core/log.ts';
 import { SystemBoot } from '../redfish/boot.ts';
+import { clockWarning, timeOf } from '../redfish/bmc-clock.ts';
 import type { Resource } from '../redfish/calls.ts';
 import type { RedfishDoors, RedfishTarget, RedfishTiming } from '../redfish/client.ts';
 import { redfishErrors } from '../redfish/errors.ts';
@@ -88,7 +89,7 @@ class RedfishBmc implements Bmc {
         protocol: `Redfish ${version}, ${this.#client.authKind} authentication`,
         ...named('manufacturer', textAt(system.body, 'Manufacturer') ?? textAt(root.body, 'Vendor') ?? vendor),
         ...named('product', textAt(system.body, 'Model')),
-        ...named('firmwareVersion', await this.#firmware(signal)),
+        ...(await this.#manager(signal)),
         ...named('guid', textAt(system.body, 'UUID')),
       };
     });
@@ -146,14 +147,20 @@ class RedfishBmc implements Bmc {
     return this.#personality;
   }
 
-  /** Of the BMC. Not worth a failure. */
-  async #firmware(signal: AbortSignal): Promise<string | undefined> {
+  /** What the BMC says of itself. Not worth a failure. */
+  async #manager(signal: AbortSignal): Promise<Pick<BmcInfo, 'firmwareVersion' | 'warnings'>> {
+    const { clock } = this.services;
     try {
-      return textAt((await managerOf(this.services, signal)).body, 'FirmwareVersion');
+      const manager = await managerOf(this.services, signal);
+      const warning = clockWarning(timeOf(manager, clock.now()));
+      return {
+        ...named('firmwareVersion', textAt(manager.body, 'FirmwareVersion')),
+        ...(warning === undefined ? {} : { warnings: [warning] }),
+      };
     } catch (error) {
       if (!redfishErrors.is(error) || signal.aborted) throw error;
-      this.#log.debug('firmware version of the BMC not readable', { why: error.message });
-      return undefined;
+      this.#log.debug('the BMC does not describe itself', { why: error.message });
+      return {};
     }
   }
 }

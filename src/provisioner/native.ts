@@ -30,6 +30,7 @@ import type {
 import { provisionIdentity, provisioning } from './provisioning.ts';
 import { raidDue } from './raid.ts';
 import { Run, outcomeOf } from './run.ts';
+import { clearStaleJobs } from './stale-jobs.ts';
 import { service } from './servicing.ts';
 
 /** The provisioner of real machines: BMC, network boot and agent. */
@@ -56,6 +57,7 @@ export class NativeProvisioner implements Provisioner {
       await run.update({ bmc: { ...suite, poweredOn, lastContact: kubeTime(run.now) } });
       run.see('bmc', 'bmc-verified', `BMC answers with these credentials (${info.protocol})`);
       for (const warning of info.warnings ?? []) run.see('bmc', 'bmc-warning', warning);
+      await clearStaleJobs(run, bmc);
       if (this.#doors.events !== undefined) await subscribeEvents(run, bmc);
       return { kind: 'done', id: run.host.metadata.uid ?? run.name, poweredOn };
     } catch (error) {

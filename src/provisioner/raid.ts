@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { HardwareRaidVolume } from '../api/baremetalhost.ts';
 import type { RaidProgress, RaidVolumePlan } from '../api/hostprogress.ts';
 import type { StorageControl, StorageController } from '../bmc/capabilities.ts';
+import { bmcErrors } from '../bmc/errors.ts';
 import { kubeTime } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
 import type { Step } from './operation.ts';
@@ -70,7 +71,8 @@ async function remove(run: Run, storage: StorageControl, signal: AbortSignal): P
   const ordered = run.status.raid?.ordered ?? [];
   for (const volume of left) {
     if (ordered.includes(volume.id)) continue;
-    const result = await storage.deleteVolume(volume.id, signal);
+    const result = await unlessOccupied(() => storage.deleteVolume(volume.id, signal));
+    if (result === 'occupied') return awaitController(run);
     run.see('bmc', 'raid-deleted', `RAID volume ${volume.name}: ${result === 'done' ? 'deleted' : 'to be deleted'}`);
     await order(run, volume.id);
     return { kind: 'again', ms: 0 };
@@ -92,7 +94,9 @@ async function create(run: Run, storage: StorageControl, signal: AbortSignal): P
   if (working && run.now - Date.parse(orderedAt ?? '') < raidOrderMs) return { kind: 'again', ms: POLL_MS };
   const volume = missing.find((v) => !ordered.includes(keyOf(v)));
   if (volume === undefined) return { kind: 'next' };
-  const result = await storage.createVolume(volume, signal);
+  // All that is on the drives of these controllers is given up by now: the volumes are deleted.
+  const result = await unlessOccupied(() => storage.createVolume({ ...volume, clearForeign: true }, signal));
+  if (result === 'occupied') return awaitController(run);
   run.see('bmc', 'raid-created', `${nameOf(volume)}: ${result === 'done' ? 'made' : 'to be made'}`);
   await order(run, keyOf(volume));
   return { kind: 'again', ms: 0 };
@@ -113,6 +117,26 @@ async function verify(run: Run, storage: StorageControl, signal: AbortSignal): P
   if (foreign.length > 0) return notApplied(`unknown RAID volumes: ${foreign.map((v) => v.name).join(', ')}`);
   run.see('bmc', 'raid-applied', planned.length === 0 ? 'no RAID volumes' : planned.map(nameOf).join(', '));
   return { kind: 'next', patch: { raid: undefined } };
+}
+
+/** An order that the controller does not take while it has another, possibly one for the next start of the machine. */
+async function unlessOccupied(send: () => Promise<'done' | 'pending'>): Promise<'done' | 'pending' | 'occupied'> {
+  try {
+    return await send();
+  } catch (error) {
+    if (bmcErrors.is(error, 'BMC_RAID_OCCUPIED')) return 'occupied';
+    throw error;
+  }
+}
+
+/**
+ * Time for the job that is there, then a restart for it, once for each order of ours (iDRAC has one job at a time for a
+ * controller, and some controllers do all of them at a start).
+ */
+async function awaitController(run: Run): Promise<StepResult> {
+  // A job of somebody else gets the time that one of ours would get.
+  if (run.status.raid?.orderedAt === undefined) await note(run, { orderedAt: kubeTime(run.now) });
+  return awaitOrdered(run, 'the controller has another job and takes no order');
 }
 
 /** First time for a controller that works at once, then one restart, then time for that. */
@@ -141,7 +165,7 @@ function missingOf(run: Run, controllers: readonly StorageController[]): RaidVol
 
 async function order(run: Run, key: string): Promise<void> {
   const ordered = [...(run.status.raid?.ordered ?? []), key];
-  await note(run, { ordered, orderedAt: kubeTime(run.now) });
+  await note(run, { ordered, orderedAt: kubeTime(run.now), restartedAt: undefined });
 }
 
 async function note(run: Run, change: { [K in keyof RaidProgress]?: RaidProgress[K] | undefined }): Promise<void> {

@@ -5,6 +5,7 @@ import type { Trace } from '../core/trace.ts';
 import type { Pace } from '../core/pacer.ts';
 import { AUTH_TIMING, Auth, type AuthKind, type AuthTiming } from './auth.ts';
 import type { JsonObject, RedfishCalls, Resource, TaskHandle, TaskState, WriteOptions, Written } from './calls.ts';
+import { jobsBehind } from './dell-jobs.ts';
 import { redfishErrors } from './errors.ts';
 import { type Match, firstMatch, nextMatch, usableEtag } from './etags.ts';
 import { refusalError } from './faults.ts';
@@ -139,8 +140,14 @@ export class RedfishClient implements RedfishCalls {
       // The place of the task may be a guess of ours; the monitor is what the BMC named.
       if (state.kind !== 'gone' || handle.monitor === undefined || handle.monitor === handle.task) return state;
     }
-    if (handle.monitor === undefined) return { kind: 'gone', state: 'gone', messages: [] };
-    return stateOf(await this.#read(handle.monitor, signal), true);
+    const gone: TaskState = { kind: 'gone', state: 'gone', messages: [] };
+    const state = handle.monitor === undefined ? gone : stateOf(await this.#read(handle.monitor, signal), true);
+    if (state.kind !== 'gone') return state;
+    for (const job of jobsBehind(handle)) {
+      const behind = stateOf(await this.#read(job, signal), false);
+      if (behind.kind !== 'gone') return behind;
+    }
+    return state;
   }
 
   follow(handle: TaskHandle, signal: AbortSignal, onState?: (state: TaskState) => void): Promise<TaskState> {

@@ -61,6 +61,23 @@ export const redfishErrors = defineErrors({
   },
   REDFISH_TASK_FAILED: { blame: 'peer', retry: true, hint: 'the BMC took the order and failed at it; see its log' },
   REDFISH_UNSUPPORTED: { blame: 'peer', retry: false, hint: 'this BMC does not offer that by Redfish' },
+  REDFISH_RAID_MODE: {
+    blame: 'user',
+    retry: false,
+    hint:
+      'set the controller to RAID mode (`ingot bmc raid mode HOST CONTROLLER RAID`, then restart the machine), or leave ' +
+      'hardware RAID out of the spec',
+  },
+  REDFISH_FOREIGN_DRIVES: {
+    blame: 'user',
+    retry: false,
+    hint: 'clear it, and with it what is on those drives: `ingot bmc raid clear-foreign HOST CONTROLLER`',
+  },
+  REDFISH_RAID_OCCUPIED: {
+    blame: 'peer',
+    retry: true,
+    hint: 'wait for the job of the controller, restart the machine when it waits for that, or cancel it (iDRAC: job queue)',
+  },
   REDFISH_NOT_APPLIED: {
     blame: 'peer',
     retry: true,

@@ -1,5 +1,7 @@
 import { X509Certificate } from 'node:crypto';
+import { type BmcTime, setClock, timeOf } from './bmc-clock.ts';
 import type { JsonObject } from './calls.ts';
+import { clearJobs } from './dell-jobs.ts';
 import { redfishErrors } from './errors.ts';
 import { defined, actionAt, at, flagAt, linkAt, linksAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
 import { type ServiceDoors, managerOf, membersAt, membersIfAny, rootService } from './service-doors.ts';
@@ -49,6 +51,20 @@ export class Management {
     const now = (await this.#doors.system(signal)).body;
     const read = modern ? flagAt(now, 'LocationIndicatorActive') : textAt(now, 'IndicatorLED') !== 'Off';
     if (read !== lit) throw redfishErrors.make('REDFISH_NOT_APPLIED', 'the locator light reads back unchanged');
+  }
+
+  /** Undefined: the BMC does not tell. */
+  async clock(signal: AbortSignal): Promise<BmcTime | undefined> {
+    return timeOf(await managerOf(this.#doors, signal), this.#doors.clock.now());
+  }
+
+  async setClock(signal: AbortSignal): Promise<BmcTime> {
+    return await setClock(this.#doors, signal);
+  }
+
+  /** @returns the number of jobs that were forgotten; undefined: this BMC has no queue of them */
+  async clearJobs(signal: AbortSignal): Promise<number | undefined> {
+    return await clearJobs(this.#doors, signal);
   }
 
   async accounts(signal: AbortSignal): Promise<{ id: string; name: string; role: string; enabled: boolean }[]> {

@@ -1,4 +1,6 @@
+import { sleep } from '../core/clock.ts';
 import type { JsonObject, Resource } from './calls.ts';
+import { DellRaid, controllerMode, occupiedAsError, raidStatusOf } from './dell-raid.ts';
 import { redfishErrors, refusalOf } from './errors.ts';
 import { defined, healthAt, flagAt, linkAt, linksAt, numberAt, objectAt, objectsAt, textAt, textsAt } from './json.ts';
 import { type ServiceDoors, firstTaken, membersAt, membersIfAny } from './service-doors.ts';
@@ -14,6 +16,8 @@ export interface StorageDrive {
   serialNumber?: string;
   health?: 'ok' | 'warning' | 'critical';
   failurePredicted?: boolean;
+  /** As Dell tells it. */
+  raidStatus?: string;
 }
 
 export interface StorageVolume {
@@ -27,6 +31,8 @@ export interface StorageVolume {
 export interface StorageController {
   id: string;
   name: string;
+  /** As Dell tells it. */
+  mode?: string;
   raidTypes: readonly string[];
   drives: readonly StorageDrive[];
   volumes: readonly StorageVolume[];
@@ -43,12 +49,18 @@ const LEVELS: Readonly<Record<string, { type: string; volumeType: string }>> = {
   '6+0': { type: 'RAID60', volumeType: 'SpannedStripesWithParity' },
 };
 
+/** Of a change that the BMC says is done. */
+const LOOKS = 5;
+const LOOK_MS = 1000;
+
 /** Controllers, drives and RAID volumes (DSP2046, Storage, Drive and Volume schemas). */
 export class Storage {
   readonly #doors: ServiceDoors;
+  readonly #dell: DellRaid;
 
   constructor(doors: ServiceDoors) {
     this.#doors = doors;
+    this.#dell = new DellRaid(doors);
   }
 
   async controllers(signal: AbortSignal): Promise<StorageController[]> {
@@ -58,17 +70,26 @@ export class Storage {
 
   /**
    * Makes a volume and looks for it.
-   * @returns `pending` when the controller makes it at the next start
-   * @throws REDFISH_UNSUPPORTED for an unknown level or controller, REDFISH_NOT_APPLIED
+   * @param volume `clearForeign`: what other controllers left on any drive of this one may be lost
+   * @returns `pending` when the controller is at it, or makes it at the next start
+   * @throws REDFISH_UNSUPPORTED for an unknown level or controller, REDFISH_NOT_APPLIED, what `DellRaid.makeReady` throws
    */
   async createVolume(
-    volume: { controller: string; name?: string; level: string; bytes?: number; drives: readonly string[] },
+    volume: {
+      controller: string;
+      name?: string;
+      level: string;
+      bytes?: number;
+      drives: readonly string[];
+      clearForeign?: boolean;
+    },
     signal: AbortSignal,
   ): Promise<'done' | 'pending'> {
     const level = LEVELS[volume.level];
     if (level === undefined)
       throw redfishErrors.make('REDFISH_UNSUPPORTED', `RAID level "${volume.level}" is not known`);
-    const { collection, resource } = await this.#volumesOf(volume.controller, signal);
+    const { storage, collection, resource } = await this.#volumesOf(volume.controller, signal);
+    await this.#dell.makeReady(storage, volume.drives, volume.clearForeign === true, signal);
     const before = new Set((await membersAt(this.#doors, collection, signal)).map((m) => m.path));
     const common: JsonObject = {
       ...(volume.name === undefined ? {} : { Name: volume.name }),
@@ -85,7 +106,7 @@ export class Storage {
     ];
     const written = await firstTaken(
       forms,
-      (form) => this.#doors.calls.post(collection, form, signal),
+      (form) => occupiedAsError(() => this.#doors.calls.post(collection, form, signal), storage),
       (error) => [400, 422].includes(refusalOf(error)?.status ?? 0),
     );
     const isNew = async () => (await membersAt(this.#doors, collection, signal)).some((m) => !before.has(m.path));
@@ -93,9 +114,20 @@ export class Storage {
   }
 
   async deleteVolume(volume: string, signal: AbortSignal): Promise<'done' | 'pending'> {
-    const written = await this.#doors.calls.delete(volume, signal);
+    const found = await this.#doors.calls.find(volume, signal);
+    if (found === undefined) return 'done';
+    const written = await occupiedAsError(() => this.#doors.calls.delete(volume, signal), found);
     const gone = async () => (await this.#doors.calls.find(volume, signal)) === undefined;
     return this.#outcome(written.task, gone, `the end of volume ${volume}`, signal);
+  }
+
+  /** @throws REDFISH_UNSUPPORTED */
+  async setControllerMode(controller: string, mode: string, signal: AbortSignal): Promise<'done' | 'pending'> {
+    return this.#dell.setMode(await this.#storage(controller, signal), mode, signal);
+  }
+
+  async clearForeign(controller: string, signal: AbortSignal): Promise<void> {
+    await this.#dell.clearForeign(await this.#storage(controller, signal), signal);
   }
 
   async #outcome(
@@ -110,7 +142,11 @@ export class Storage {
       if (state.kind === 'failed')
         throw redfishErrors.make('REDFISH_TASK_FAILED', `${name}: ${state.messages.join('; ')}`);
       if (state.kind === 'running') return 'pending';
+    }
+    // The inventory follows the job.
+    for (let look = 1; look <= LOOKS; look++) {
       if (await reached()) return 'done';
+      await sleep(this.#doors.clock, LOOK_MS, signal);
     }
     throw redfishErrors.make('REDFISH_NOT_APPLIED', `${name} was ordered and is not to be seen`);
   }
@@ -120,16 +156,26 @@ export class Storage {
     return membersIfAny(this.#doors, linkAt(system.body, 'Storage'), signal);
   }
 
-  async #volumesOf(controller: string, signal: AbortSignal): Promise<{ collection: string; resource: Resource }> {
+  async #storage(controller: string, signal: AbortSignal): Promise<Resource> {
     const storages = await this.#storages(signal);
-    const storage = storages.find((s) => s.path === controller || textAt(s.body, 'Id') === controller);
-    const collection = linkAt(storage?.body, 'Volumes');
-    if (collection !== undefined) return { collection, resource: await this.#doors.calls.get(collection, signal) };
+    const found = storages.find((s) => s.path === controller || textAt(s.body, 'Id') === controller);
+    if (found !== undefined) return found;
     const known = storages.map((s) => textAt(s.body, 'Id') ?? s.path).join(', ');
-    throw redfishErrors.make(
-      'REDFISH_UNSUPPORTED',
-      `no storage controller "${controller}" that makes volumes; there are ${known === '' ? 'none' : known}`,
-    );
+    const text = `no storage controller "${controller}"; there are ${known === '' ? 'none' : known}`;
+    throw redfishErrors.make('REDFISH_UNSUPPORTED', text);
+  }
+
+  async #volumesOf(
+    controller: string,
+    signal: AbortSignal,
+  ): Promise<{ storage: Resource; collection: string; resource: Resource }> {
+    const storage = await this.#storage(controller, signal);
+    const collection = linkAt(storage.body, 'Volumes');
+    if (collection === undefined) {
+      const text = `controller "${controller}" makes no volumes by Redfish (iLO 5 does not, nor do most HBAs)`;
+      throw redfishErrors.make('REDFISH_UNSUPPORTED', text);
+    }
+    return { storage, collection, resource: await this.#doors.calls.get(collection, signal) };
   }
 
   async #read(storage: Resource, signal: AbortSignal): Promise<StorageController> {
@@ -148,6 +194,7 @@ export class Storage {
     return {
       id: path,
       name: textAt(controller, 'Name') ?? textAt(body, 'Name') ?? textAt(body, 'Id') ?? path,
+      ...defined({ mode: controllerMode(controller) ?? controllerMode(body) }),
       raidTypes: textsAt(controller, 'SupportedRAIDTypes'),
       drives,
       volumes: volumes.map(readVolume),
@@ -168,6 +215,7 @@ export function readDrive({ path, body }: Resource): StorageDrive {
     serialNumber: textAt(body, 'SerialNumber'),
     health: healthAt(body),
     failurePredicted: flagAt(body, 'FailurePredicted'),
+    raidStatus: raidStatusOf(body),
   } as const;
   return { id: path, name: textAt(body, 'Name') ?? textAt(body, 'Id') ?? path, ...defined(optional) };
 }

@@ -87,11 +87,12 @@ export function distrust(socket: TLSSocket, trust: TlsTrust, address: string) {
       : untrusted(`the certificate is not the pinned sha256:${trust.fingerprint}`);
   }
   if (!trust.verify || socket.authorized) return undefined;
-  return untrusted(`the certificate is not trusted: ${reason(String(socket.authorizationError))}`);
+  const why = reason(String(socket.authorizationError), certificate);
+  return untrusted(`the certificate is not trusted: ${why}`);
 }
 
 /** What OpenSSL's words mean. */
-function reason(code: string): string {
+function reason(code: string, certificate: X509Certificate | undefined): string {
   switch (code) {
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
       return 'it is self-signed';
@@ -101,9 +102,10 @@ function reason(code: string): string {
     case 'UNABLE_TO_GET_ISSUER_CERT':
       return 'its CA is not known here';
     case 'CERT_HAS_EXPIRED':
-      return 'it has expired';
+      return `it has expired on ${certificate?.validTo ?? 'an unknown day'}, by the clock of this machine`;
+    // BMCs make their certificate at their first start, when their clock may be years off.
     case 'CERT_NOT_YET_VALID':
-      return 'it is not valid yet: is a clock wrong?';
+      return `it is valid from ${certificate?.validFrom ?? 'an unknown day'} on: the clock of the BMC or of this machine is wrong`;
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return 'it was made for another name or address than the one in spec.bmc.address';
     default:

@@ -12,6 +12,8 @@ import type { Outcome } from '../../src/provisioner/provisioner.ts';
 import { planRaid } from '../../src/provisioner/raid-plan.ts';
 import { dellIdrac9 } from '../../src/sim/redfish/personalities/dell-idrac9.ts';
 import { plain } from '../../src/sim/redfish/personalities/plain.ts';
+import type { Personality } from '../../src/sim/redfish/personality.ts';
+import type { StorageOptions } from '../../src/sim/redfish/state/storage.ts';
 import { Engine, KEY, World } from '../support/engine.ts';
 import { QUICK } from '../support/redfish-client.ts';
 import { PASSWORD, USER, startTestBmc } from '../support/redfish-sim.ts';
@@ -361,13 +363,23 @@ describe('provisioner: hardware RAID', () => {
   });
 });
 
-describe('provisioner: hardware RAID of simulated Redfish BMCs', () => {
-  for (const personality of [plain, dellIdrac9]) {
-    it(`${personality.name}: volumes are replaced, also where a restart is needed for it`, async () => {
-      await using sim = await startTestBmc({ personality });
+describe('provisioner: hardware RAID of simulated Redfish BMCs', { concurrency: true }, () => {
+  const cases: [string, Personality, StorageOptions][] = [
+    ['plain: volumes are replaced', plain, {}],
+    ['dell-idrac9: volumes are replaced', dellIdrac9, {}],
+    ['dell-idrac9: one job at a time, each at a start', dellIdrac9, { realTime: false }],
+    [
+      'dell-idrac9: foreign and passed-through drives are made ready',
+      dellIdrac9,
+      { foreign: ['Disk.Bay.0', 'Disk.Bay.3'], nonRaid: ['Disk.Bay.1', 'Disk.Bay.2'] },
+    ],
+  ];
+  for (const [name, personality, storage] of cases) {
+    it(name, async () => {
+      await using sim = await startTestBmc({ personality, storage });
       const world = new World();
       // Longer than the simulator takes to work at once.
-      world.limits.raidOrderMs = 2000;
+      world.limits.raidOrderMs = storage.realTime === false ? 0 : 2000;
       const bmc = openBmc({
         address: `redfish${sim.bmc.url.startsWith('https') ? '' : '+http'}://127.0.0.1:${sim.bmc.port}`,
         credentials: { username: USER, password: PASSWORD },
@@ -404,6 +416,7 @@ describe('provisioner: hardware RAID of simulated Redfish BMCs', () => {
         assert.deepEqual(volumes().toSorted(), ['all RAID5 3', 'rest RAID0 1']);
         assert.deepEqual(await prepare([]), { kind: 'done' });
         assert.deepEqual(volumes(), []);
+        assert.deepEqual([...sim.bmc.service.storage.foreign], []);
       } finally {
         await engine.kill();
         await bmc.close();

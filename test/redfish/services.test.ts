@@ -14,6 +14,7 @@ import { Sensors } from '../../src/redfish/sensors.ts';
 import type { ServiceDoors } from '../../src/redfish/service-doors.ts';
 import { Storage } from '../../src/redfish/storage.ts';
 import { type Body, FakeCalls, refused } from '../support/redfish-calls.ts';
+import { runClock } from '../support/run-clock.ts';
 
 // Unit tests share one process: the time counts from when it started.
 const signal = AbortSignal.timeout(900_000);
@@ -21,7 +22,10 @@ const SYSTEM = '/redfish/v1/Systems/1';
 const MANAGER = '/redfish/v1/Managers/1';
 const link = (path: string) => ({ '@odata.id': path });
 
-function bmc(system: Body = {}, more: Record<string, Body> = {}): { calls: FakeCalls; doors: ServiceDoors } {
+function bmc(
+  system: Body = {},
+  more: Record<string, Body> = {},
+): { calls: FakeCalls; doors: ServiceDoors & { clock: FakeClock } } {
   const calls = new FakeCalls({
     '/redfish/v1/': {
       UpdateService: link('/redfish/v1/UpdateService'),
@@ -247,7 +251,7 @@ test('a volume that is made is looked for; all there is when no size is given', 
   calls.tasks.set('/t', [{ kind: 'running', state: 'New', messages: [] }]);
   assert.equal(await storage.createVolume(wanted, signal), 'pending');
   calls.on('POST', '/volumes', () => {});
-  await assert.rejects(storage.createVolume(wanted, signal), /not to be seen/);
+  await assert.rejects(runClock(doors.clock, storage.createVolume(wanted, signal)), /not to be seen/);
   await assert.rejects(storage.createVolume({ ...wanted, controller: 'X' }, signal), /there are RAID/);
   await assert.rejects(storage.createVolume({ ...wanted, level: '7' }, signal), /"7" is not known/);
 });
@@ -257,7 +261,9 @@ test('a deleted volume must be gone', async () => {
   assert.equal(await new Storage(doors).deleteVolume('/volumes/V0', signal), 'done');
   calls.on('DELETE', '/volumes/V9', () => {});
   calls.resources.set('/volumes/V9', {});
-  await assert.rejects(new Storage(doors).deleteVolume('/volumes/V9', signal), /not to be seen/);
+  await assert.rejects(runClock(doors.clock, new Storage(doors).deleteVolume('/volumes/V9', signal)), /not to be seen/);
+  assert.equal(await new Storage(doors).deleteVolume('/volumes/V10', signal), 'done', 'what is not there is gone');
+  assert.ok(!calls.log.includes('DELETE /volumes/V10'));
 });
 
 test('event subscriptions: the form the BMC likes, once per destination, read back', async () => {

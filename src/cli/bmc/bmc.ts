@@ -8,6 +8,7 @@ import { PASSWORD_VARIABLE } from './password.ts';
 import { powerCommands } from './power.ts';
 import { raidCommand } from './raid.ts';
 import { traceCommand } from './trace.ts';
+import { upkeepCommands } from './upkeep.ts';
 
 /** `ingot bmc`: talks to one BMC directly, with or without a host object. */
 export function bmcCommand(): Command {
@@ -27,6 +28,7 @@ Examples:
   ${PASSWORD_VARIABLE}=… ingot bmc cycle --json admin@192.0.2.10:6230`,
     );
   for (const command of powerCommands()) bmc.addCommand(command);
+  for (const command of upkeepCommands()) bmc.addCommand(command);
   for (const command of lookCommands()) bmc.addCommand(command);
   for (const command of [mediaCommand(), biosCommand(), firmwareCommand(), raidCommand(), traceCommand()]) {
     bmc.addCommand(command);

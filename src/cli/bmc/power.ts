@@ -56,6 +56,7 @@ const status: Work = async (bmc, signal) => {
       product: info.product,
       firmware: info.firmwareVersion,
       guid: info.guid,
+      warning: info.warnings?.join('; '),
     },
   };
 };

@@ -1,14 +1,17 @@
 import { Command, InvalidArgumentError } from 'commander';
+import type { Bmc } from '../../bmc/bmc.ts';
 import type { StorageController } from '../../bmc/capabilities.ts';
+import { bmcErrors } from '../../bmc/errors.ts';
 import { type LeafOptions, leaf, need, runLeaf } from './leaf.ts';
 import type { Row } from './output.ts';
 
 interface CreateOptions extends LeafOptions {
   name?: string;
+  clearForeign?: boolean;
   sizeGib?: number;
 }
 
-/** raid list, create, delete */
+/** raid list, create, delete, mode, clear-foreign */
 export function raidCommand(): Command {
   const raid = new Command('raid').description('RAID controllers, drives and volumes');
   raid.addCommand(
@@ -25,6 +28,7 @@ export function raidCommand(): Command {
       .argument('<level>', '0, 1, 5, 6, 1+0, 5+0 or 6+0')
       .argument('<drives...>', 'ids of the drives')
       .option('--name <name>', 'name of the volume')
+      .option('--clear-foreign', 'give up what other controllers left on any drive of this one')
       .option('--size-gib <n>', 'size (default: all there is)', gib)
       .action((target: string, controller: string, level: string, drives: readonly string[], options: CreateOptions) =>
         runLeaf(target, options, async (bmc, signal) => {
@@ -32,6 +36,7 @@ export function raidCommand(): Command {
             controller,
             level,
             drives,
+            clearForeign: options.clearForeign === true,
             ...(options.name === undefined ? {} : { name: options.name }),
             ...(options.sizeGib === undefined ? {} : { bytes: options.sizeGib * 2 ** 30 }),
           };
@@ -48,7 +53,33 @@ export function raidCommand(): Command {
         })),
       ),
   );
+  raid.addCommand(
+    leaf('mode', 'Set the mode of a controller for the next start of the machine (Dell)')
+      .argument('<controller>', 'id of the controller')
+      .argument('<mode>', 'as the controller calls it: RAID, HBA, EnhancedHBA')
+      .action((target: string, controller: string, mode: string, options: LeafOptions) =>
+        runLeaf(target, options, async (bmc, signal) => {
+          const storage = need(bmc, 'storage');
+          const set = await (storage.setControllerMode?.(controller, mode, signal) ?? unsupported(bmc));
+          return { facts: { address: bmc.address, controller, mode, set } };
+        }),
+      ),
+  );
+  raid.addCommand(
+    leaf('clear-foreign', 'Clear what other controllers left on the drives of this one, and all that is on them (Dell)')
+      .argument('<controller>', 'id of the controller')
+      .action((target: string, controller: string, options: LeafOptions) =>
+        runLeaf(target, options, async (bmc, signal) => {
+          await (need(bmc, 'storage').clearForeign?.(controller, signal) ?? unsupported(bmc));
+          return { facts: { address: bmc.address, controller, foreign: 'none' } };
+        }),
+      ),
+  );
   return raid;
+}
+
+function unsupported(bmc: Bmc): never {
+  throw bmcErrors.make('BMC_UNSUPPORTED', `BMC ${bmc.address} has no such setting of its RAID controllers`);
 }
 
 function rows(controller: StorageController): Row[] {
@@ -58,7 +89,7 @@ function rows(controller: StorageController): Row[] {
       what: 'controller',
       name: controller.name,
       gib: undefined,
-      detail: controller.raidTypes.join(' '),
+      detail: [controller.mode, ...controller.raidTypes].filter(Boolean).join(' '),
       health: undefined,
       id: controller.id,
     },
@@ -74,7 +105,7 @@ function rows(controller: StorageController): Row[] {
       what: 'drive',
       name: d.name,
       gib: gibOf(d.bytes),
-      detail: [d.media, d.model, d.serialNumber].filter(Boolean).join(' '),
+      detail: [d.media, d.model, d.serialNumber, d.raidStatus].filter(Boolean).join(' '),
       health: d.failurePredicted === true ? 'failing' : d.health,
       id: d.id,
     })),
