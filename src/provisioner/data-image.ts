@@ -1,9 +1,12 @@
 import { Deadline } from '../core/deadline.ts';
-import { troubled } from './operation.ts';
+import { IngotError, errorText } from '../core/errors.ts';
 import type { DataImageChange, Outcome } from './provisioner.ts';
 import type { Run } from './run.ts';
 
-/** Takes the medium out that is known to be in, and puts the wished one in; each is read back by the driver. */
+/**
+ * Takes the medium out that is known to be in, and puts the wished one in unless the BMC shows it; each is read back by the
+ * driver.
+ */
 export async function changeDataImage(run: Run, { attached, url }: DataImageChange): Promise<Outcome<object>> {
   const { doors, context } = run;
   try {
@@ -14,8 +17,9 @@ export async function changeDataImage(run: Run, { attached, url }: DataImageChan
       return { kind: 'failed', code: 'PROVISION_UNSUPPORTED', message };
     }
     const slots = await media.slots(deadline.signal);
+    // A slot of which the BMC does not tell what is in it holds what was last put there.
     const holding = (image: string | undefined) =>
-      slots.find((s) => s.inserted && s.image === image && image !== undefined);
+      image === undefined ? undefined : slots.find((s) => s.inserted && (s.image ?? attached) === image);
     const old = attached === url ? undefined : holding(attached);
     if (old !== undefined) {
       await media.eject(old.id, deadline.signal);
@@ -27,8 +31,10 @@ export async function changeDataImage(run: Run, { attached, url }: DataImageChan
     }
     return { kind: 'done' };
   } catch (error) {
-    const result = await troubled(run, error, 'the BMC to change virtual media');
-    if (result.kind === 'failed') return result;
-    return { kind: 'continue', requeueMs: result.kind === 'again' ? result.ms : 0, dirty: false };
+    context.signal.throwIfAborted();
+    if (!(error instanceof IngotError) || error.code.startsWith('STORE_')) throw error;
+    // Said at once, also what may pass: the lifecycle keeps the machine off meanwhile, and has a pace of its own.
+    run.see('bmc', 'bmc-trouble', errorText(error));
+    return { kind: 'failed', code: error.code, message: error.message };
   }
 }

@@ -182,6 +182,9 @@ function simpleUpdateForms(service: Resource, url: string, target: string, syste
   ];
 }
 
+/** iDRAC says no more than "Task successfully scheduled.", which it is until somebody restarts the machine. */
+const AT_START = /re(boot|start|set)|next (boot|start|power)|successfully scheduled/i;
+
 /** What the state of a task means for an update. */
 export function updateState(task: TaskState): UpdateState {
   const text = [task.state, ...task.messages].filter((t) => t !== '').join(': ');
@@ -195,7 +198,7 @@ export function updateState(task: TaskState): UpdateState {
     case 'running': {
       // Staged, and waiting for the machine to restart.
       const waits = /^(Pending|New|Scheduled|Suspended)$/i.test(task.state);
-      if (waits && task.messages.some((m) => /re(boot|start|set)/i.test(m))) return { kind: 'needs-restart', text };
+      if (waits && task.messages.some((m) => AT_START.test(m))) return { kind: 'needs-restart', text };
       return { kind: 'running', text, ...(task.percent === undefined ? {} : { percent: task.percent }) };
     }
   }

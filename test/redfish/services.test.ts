@@ -201,6 +201,9 @@ test('redfish 8: targets are named to BMCs that want them; unknown components an
 test('redfish 8: a staged update says that it waits for a restart', () => {
   const staged = updateState({ kind: 'running', state: 'Pending', messages: ['A reboot is required'] });
   assert.equal(staged.kind, 'needs-restart');
+  for (const message of ['The update is applied at the next start of the machine.', 'Task successfully scheduled.']) {
+    assert.equal(updateState({ kind: 'running', state: 'Scheduled', messages: [message] }).kind, 'needs-restart');
+  }
   assert.equal(updateState({ kind: 'running', state: 'New', messages: ['downloading'] }).kind, 'running');
 });
 
