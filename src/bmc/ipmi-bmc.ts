@@ -4,6 +4,7 @@ import { concatBytes, toHex } from '../wire/hex.ts';
 import { IpmiClient, type IpmiDoors, type IpmiTarget, type IpmiTiming } from '../ipmi/client.ts';
 import { type DeviceId, getChannelCipherSuites, getDeviceId } from '../ipmi/commands/app.ts';
 import type { Command } from '../ipmi/commands/command.ts';
+import { BMC_ADDRESS } from '../ipmi/numbers.ts';
 import { SUITE_WITHOUT_PASSWORD, decodeSuiteIds } from '../ipmi/suites.ts';
 import type { Bmc, BmcInfo, BootOverride, PowerAction, PowerState } from './bmc.ts';
 import { asBmcError } from './protocol-errors.ts';
@@ -67,12 +68,14 @@ export class IpmiBmc implements Bmc {
     });
     this.#power = new IpmiPower({ clock: doors.clock, address, run, boot: this.#boot }, options.powerTiming);
     const guard = <T>(action: () => Promise<T>) => this.#guard(action);
-    const part = { clock: doors.clock, log: this.#log, run, guard };
+    const { route } = options.target;
+    const own = route?.at(-1)?.address ?? BMC_ADDRESS;
+    const part = { clock: doors.clock, log: this.#log, run, own, guard };
     this.sensing = new IpmiSensors(part);
     this.eventLog = new IpmiEventLog(address, part, this.sensing);
     this.frus = new IpmiFru(part, this.sensing);
     this.management = new IpmiManagement(address, part);
-    this.console = new IpmiConsole(address, part, this.#client, options.target.port);
+    this.console = new IpmiConsole(address, part, this.#client, options.target);
   }
 
   async verify(signal: AbortSignal): Promise<BmcInfo> {

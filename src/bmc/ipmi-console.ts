@@ -1,3 +1,5 @@
+import { routeText } from '../ipmi/bridge.ts';
+import type { IpmiTarget } from '../ipmi/client.ts';
 import { type SolClient, SolConsole } from '../ipmi/sol/console.ts';
 import { bmcErrors } from './errors.ts';
 import type { ConsoleControl, ConsoleStream, WhenHeld } from './capabilities.ts';
@@ -14,14 +16,19 @@ export class IpmiConsole implements ConsoleControl {
   readonly #address: string;
   readonly #doors: IpmiPartDoors;
   readonly #client: SolClient;
-  readonly #port: number;
+  readonly #target: Pick<IpmiTarget, 'port' | 'route' | 'quirks'>;
   #taken = false;
 
-  constructor(address: string, doors: IpmiPartDoors, client: SolClient, port: number) {
+  constructor(
+    address: string,
+    doors: IpmiPartDoors,
+    client: SolClient,
+    target: Pick<IpmiTarget, 'port' | 'route' | 'quirks'>,
+  ) {
     this.#address = address;
     this.#doors = doors;
     this.#client = client;
-    this.#port = port;
+    this.#target = target;
   }
 
   async open(
@@ -29,6 +36,11 @@ export class IpmiConsole implements ConsoleControl {
     notice: (text: string) => void = () => {},
     whenHeld: WhenHeld = 'take',
   ): Promise<ConsoleStream> {
+    const { port, route, quirks } = this.#target;
+    if (route !== undefined) {
+      const text = `serial over LAN is of the BMC that is logged in to, not of ${routeText(route)} behind it`;
+      throw bmcErrors.make('BMC_UNSUPPORTED', `BMC ${this.#address}: ${text}`);
+    }
     if (this.#taken) {
       throw bmcErrors.make('BMC_CONSOLE_REFUSED', `BMC ${this.#address}: its console is in use by this Ingot already`, {
         hint: 'one console a machine: end the other one, or look at the recorded console with `ingot logs --console`',
@@ -42,7 +54,8 @@ export class IpmiConsole implements ConsoleControl {
       client: this.#client,
       clock,
       log,
-      port: this.#port,
+      port,
+      ...(quirks === undefined ? {} : { quirks }),
       output: (bytes) => output.push(bytes, (on) => sol.hold(on)),
       room: () => output.room,
       notice,

@@ -7,6 +7,8 @@ export interface IpmiPartDoors {
   clock: Clock;
   log: Logger;
   run: RunCommand;
+  /** Slave address of the controller that `run` reaches: 20h, or that of the satellite that is bridged to. */
+  own: number;
   /** Runs `action`; its protocol errors become errors about this BMC. */
   guard<T>(action: () => Promise<T>): Promise<T>;
 }

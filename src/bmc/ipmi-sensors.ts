@@ -1,3 +1,5 @@
+import { errorText } from '../core/errors.ts';
+import { type Command, at } from '../ipmi/commands/command.ts';
 import { getPowerReading } from '../ipmi/commands/dcmi.ts';
 import {
   type SensorReading,
@@ -6,8 +8,7 @@ import {
   getSensorFactors,
   getSensorReading,
 } from '../ipmi/commands/sensor.ts';
-import { unlessRefused } from '../ipmi/errors.ts';
-import { BMC_ADDRESS } from '../ipmi/numbers.ts';
+import { isUnreached, unlessRefused } from '../ipmi/errors.ts';
 import { NON_LINEAR, reading } from '../ipmi/sdr/convert.ts';
 import { readSdrs } from '../ipmi/sdr/read.ts';
 import type { CompactSensor, FullSensor, SdrRecord } from '../ipmi/sdr/record.ts';
@@ -15,6 +16,7 @@ import { EventType, type StateSeverity, stateSeverity, stateTexts } from '../ipm
 import { unitText } from '../ipmi/sdr/units.ts';
 import type { Health, Sensor, SensorControl } from './capabilities.ts';
 import type { IpmiPartDoors } from './ipmi-doors.ts';
+import { wayTo } from './ipmi-way.ts';
 
 /** Sensor types (§42.2) that have a kind of their own. */
 const KINDS: Readonly<Record<number, Sensor['kind']>> = { 1: 'temperature', 2: 'voltage', 3: 'current', 4: 'fan' };
@@ -35,6 +37,8 @@ export class IpmiSensors implements SensorControl {
   readonly #doors: IpmiPartDoors;
   /** The repository is read once: it takes hundreds of commands and changes with the firmware only. */
   #sdrs: readonly SdrRecord[] | undefined;
+  /** Addresses of controllers that could not be reached in this round. */
+  readonly #unreached = new Set<number>();
 
   constructor(doors: IpmiPartDoors) {
     this.#doors = doors;
@@ -53,6 +57,7 @@ export class IpmiSensors implements SensorControl {
   async sensors(signal: AbortSignal): Promise<Sensor[]> {
     return await this.#doors.guard(async () => {
       const found: Sensor[] = [];
+      this.#unreached.clear();
       for (const sdr of await this.records(signal)) {
         if (sdr.kind === 'full') found.push(await this.#one(sdr, sdr.sensor, sdr.name, signal));
         if (sdr.kind !== 'compact') continue;
@@ -68,20 +73,35 @@ export class IpmiSensors implements SensorControl {
 
   async #one(sdr: FullSensor | CompactSensor, number: number, name: string, signal: AbortSignal): Promise<Sensor> {
     const base: Sensor = { name, kind: kindOf(sdr), unit: unitText(sdr.units) };
-    // Sensors of satellite controllers need bridged messages, which we do not send: they are listed without a reading.
-    if (sdr.owner !== BMC_ADDRESS || sdr.lun !== 0) return base;
-    const raw = await unlessRefused(() => this.#doors.run(getSensorReading(number), signal));
+    const raw = await this.#ask(getSensorReading(number), sdr, signal);
     if (raw === undefined || raw.unavailable || !raw.scanning) return base;
     if (sdr.eventType !== EventType.threshold) return { ...base, ...discrete(sdr, raw) };
     const value = sdr.kind === 'full' ? await this.#value(sdr, raw, signal) : undefined;
     return { ...base, health: beyond(raw), ...(value === undefined ? {} : { reading: value }) };
   }
 
+  /**
+   * Asks the owner of a sensor, which may be a controller behind the BMC. One that cannot be reached is not asked for its
+   * other sensors too: each question to a dead one takes seconds.
+   * @returns undefined when it refuses or cannot be reached
+   */
+  async #ask<T>(command: Command<T>, sdr: FullSensor | CompactSensor, signal: AbortSignal): Promise<T | undefined> {
+    const { run, log, own } = this.#doors;
+    const way = wayTo({ ...sdr, address: sdr.owner }, own);
+    if (way === undefined || this.#unreached.has(sdr.owner)) return undefined;
+    try {
+      return await run(at(command, way), signal);
+    } catch (error) {
+      if (!isUnreached(error)) return await unlessRefused<T>(() => Promise.reject(error));
+      this.#unreached.add(sdr.owner);
+      log.info('sensors of a controller behind the BMC have no readings', { why: errorText(error) });
+      return undefined;
+    }
+  }
+
   async #value(sdr: FullSensor, raw: SensorReading, signal: AbortSignal): Promise<number | undefined> {
     const bent = sdr.linearization >= NON_LINEAR;
-    const own = bent
-      ? await unlessRefused(() => this.#doors.run(getSensorFactors(sdr.sensor, raw.raw), signal))
-      : sdr.factors;
+    const own = bent ? await this.#ask(getSensorFactors(sdr.sensor, raw.raw), sdr, signal) : sdr.factors;
     return own === undefined ? undefined : reading(raw.raw, sdr.units.format, own, bent ? 0 : sdr.linearization);
   }
 

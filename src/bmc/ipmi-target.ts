@@ -1,3 +1,4 @@
+import type { Hop, Route } from '../ipmi/bridge.ts';
 import type { IpmiTarget } from '../ipmi/client.ts';
 import type { V15Policy } from '../ipmi/login-plan.ts';
 import { Privilege } from '../ipmi/numbers.ts';
@@ -34,6 +35,7 @@ export function ipmiTarget(
     privilege: privilegeOf(address),
     v15: v15PolicyOf(address, preferredSuite),
     quirks,
+    ...routeOf(address),
     ...(preferredSuite === undefined ? {} : { firstSuite: preferredSuite }),
     ...(kg === undefined ? {} : { kg: kgBytes(kg, address) }),
   };
@@ -62,6 +64,42 @@ function privilegeOf(address: BmcAddress): number {
     throw bmcErrors.make('BMC_ADDRESS_INVALID', `spec.bmc.address ${address.text}: privilegelevel is none of ${known}`);
   }
   return level;
+}
+
+const BRIDGING = ['no', 'single', 'dual'] as const;
+const LARGEST_CHANNEL = 0x0f;
+const LARGEST_ADDRESS = 0xfe;
+
+/**
+ * `?bridging=single&targetaddress=0x72&targetchannel=7`, with `dual` also `transitaddress` and `transitchannel`: the
+ * machine's own controller is behind the one at this address. The names are those of Ironic's `ipmi_bridging` and its
+ * kin; a channel is 0, the primary IPMB, when it is not given.
+ */
+function routeOf(address: BmcAddress): { route?: Route } {
+  const fault = (text: string) => bmcErrors.make('BMC_ADDRESS_INVALID', `spec.bmc.address ${address.text}: ${text}`);
+  const kind = address.query.get('bridging') ?? 'no';
+  const number = (name: string, most: number, missing?: number): number => {
+    const text = address.query.get(name);
+    if (text === undefined && missing !== undefined) return missing;
+    const value = text !== undefined && /^(\d+|0x[0-9a-f]+)$/i.test(text) ? Number(text) : Number.NaN;
+    if (value >= 0 && value <= most) return value;
+    throw fault(`bridging=${kind} needs ${name}, a number of at most ${most}, not "${text ?? ''}"`);
+  };
+  const hop = (name: 'target' | 'transit'): Hop => {
+    const slave = number(`${name}address`, LARGEST_ADDRESS);
+    if ((slave & 1) === 1) throw fault(`${name}address ${slave} is odd, and a slave address is even`);
+    return { channel: number(`${name}channel`, LARGEST_CHANNEL, 0), address: slave };
+  };
+  switch (BRIDGING.find((b) => b === kind)) {
+    case 'no':
+      return {};
+    case 'single':
+      return { route: [hop('target')] };
+    case 'dual':
+      return { route: [hop('transit'), hop('target')] };
+    default:
+      throw fault(`bridging is none of ${BRIDGING.join(', ')}`);
+  }
 }
 
 /** The BMC key: 40 hexadecimal digits, as `ipmitool -y` and Ironic take it, or a text of at most 20 bytes. */

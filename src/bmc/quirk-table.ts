@@ -24,17 +24,17 @@ const SUPERMICRO: ReadonlySet<number> = new Set([10876, 47488]);
 export const IPMI_QUIRKS: readonly QuirkRow[] = [
   {
     name: 'intelplus',
-    does: 'RAKP 4 is checked with the hash of the integrity algorithm; the role counts bare in RAKP 3',
+    does: 'RAKP 4 is checked with the hash of the integrity algorithm; the role counts bare in RAKP 3; SOL: flags C4h, and 0 characters acknowledged are all',
     boards: 'older Intel',
-    evidence: 'ipmitool src/plugins/lanplus/lanplus_crypt.c (-o intelplus)',
-    wire: { rakp4ByIntegrity: true, bareRoleInRakp3: true },
+    evidence: 'ipmitool src/plugins/lanplus/lanplus_crypt.c, lanplus.c, lib/ipmi_sol.c (-o intelplus)',
+    wire: { rakp4ByIntegrity: true, bareRoleInRakp3: true, solFlags: 0xc4, solZeroIsAll: true },
   },
   {
     name: 'i82571spt',
-    does: 'the role counts bare in all codes; RAKP 1 is always 44 bytes long',
+    does: 'the role counts bare in all codes; RAKP 1 is always 44 bytes long; SOL is asked for with flags 08h',
     boards: 'Intel 82571',
-    evidence: 'ipmitool src/plugins/lanplus/lanplus.c, lanplus_crypt.c (-o i82571spt)',
-    wire: { bareRole: true, fullRakp1: true },
+    evidence: 'ipmitool src/plugins/lanplus/lanplus.c, lanplus_crypt.c, lib/ipmi_sol.c (-o i82571spt)',
+    wire: { bareRole: true, fullRakp1: true, solFlags: 0x08 },
   },
   {
     name: 'icts',

@@ -4,9 +4,10 @@ import { type IngotError, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import type { Trace } from '../core/trace.ts';
 import { utf8Bytes } from '../wire/hex.ts';
+import type { Route } from './bridge.ts';
 import { Channel } from './channel.ts';
 import { getDeviceId } from './commands/app.ts';
-import type { Command } from './commands/command.ts';
+import { type Command, at } from './commands/command.ts';
 import { ipmiErrors } from './errors.ts';
 import { MAX_USERNAME } from './handshake.ts';
 import { MAX_PASSWORD_V15, passwordBytes, tooLong } from './password.ts';
@@ -37,6 +38,8 @@ export interface IpmiTarget {
   /** Default `if-only`. */
   v15?: V15Policy;
   quirks?: WireQuirks;
+  /** The machine's own controller is not the one that is logged in to, but one behind it (Ironic: ipmi_bridging). */
+  route?: Route;
 }
 
 export interface IpmiDoors {
@@ -156,9 +159,11 @@ export class IpmiClient {
    * @throws IPMI_* of errors.ts, or the signal's reason
    */
   async run<T>(command: Command<T>, signal: AbortSignal): Promise<T> {
+    const { route } = this.#target;
+    const routed = route === undefined || command.route !== undefined ? command : at(command, { route });
     const answer = await this.#queue(async (both) => {
       this.#lastCommand = this.#doors.clock.monotonic();
-      return await this.#runNow(command, both);
+      return await this.#runNow(routed, both);
     }, signal);
     return answer;
   }
@@ -179,11 +184,12 @@ export class IpmiClient {
   /**
    * Subscribes to payloads of `type` (PayloadType.sol), opening a session when there is none. The session is kept while
    * the link lives, and `run` uses the same one: a session that is lost ends the link before another one is opened.
-   * @throws what `run` throws
+   * @throws what `run` throws; IPMI_NEEDS_V2
    */
   async link(type: number, handlers: LinkHandlers, signal: AbortSignal): Promise<PayloadLink> {
     return await this.#queue(async (both) => {
       const session = this.#session ?? (await this.#openSession(both));
+      if (session.suite === undefined) throw withoutPayloads(session.protocol);
       const unsubscribe = session.subscribe(type, (bytes) => handlers.payload(bytes));
       this.#links.add(handlers);
       return {
@@ -402,6 +408,12 @@ export class IpmiClient {
 /** `suites` with one of them moved to the front; one that is not among them is not allowed. */
 function firstOf(suites: readonly number[], first: number): readonly number[] {
   return suites.includes(first) ? [first, ...suites.filter((s) => s !== first)] : suites;
+}
+
+/** Packets of IPMI 1.5 have no payload type (§13.6), so they carry IPMI messages and nothing else. */
+function withoutPayloads(protocol: string): IngotError {
+  const text = `the session is one of ${protocol}, and serial over LAN is a payload of RMCP+ (IPMI v2.0 §13.27.3, §15)`;
+  return ipmiErrors.make('IPMI_NEEDS_V2', text);
 }
 
 interface Attempt {

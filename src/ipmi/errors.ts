@@ -33,6 +33,11 @@ export const ipmiErrors = defineErrors({
     retry: false,
     hint: 'the BMC must speak IPMI 2.0 (lanplus); write ?protocol=1.5 into its address if it really is that old',
   },
+  IPMI_NEEDS_V2: {
+    blame: 'peer',
+    retry: false,
+    hint: 'a board that speaks IPMI 1.5 only has no standard serial over LAN: use a serial console server; where the BMC speaks 2.0, take ?protocol=1.5 out of its address',
+  },
   IPMI_WEAK_AUTH: {
     blame: 'peer',
     retry: false,
@@ -56,6 +61,11 @@ export const ipmiErrors = defineErrors({
     hint: 'the command may or may not have run: read the state before it is sent again',
   },
   IPMI_SESSION_LOST: { blame: 'network', retry: true, hint: 'the session is opened again with the next command' },
+  IPMI_SATELLITE_SILENT: {
+    blame: 'peer',
+    retry: true,
+    hint: 'the controller behind the BMC does not answer: it may be off, or at another address or channel',
+  },
   IPMI_CLOSED: { blame: 'ingot', retry: false, hint: 'the BMC was closed while a command was waiting' },
   IPMI_NOT_IN_THIS_STATE: {
     blame: 'machine',
@@ -71,12 +81,18 @@ export function completionOf(error: unknown): number | undefined {
   return typeof code === 'number' ? code : undefined;
 }
 
-/** What `read` gives; undefined when the BMC refuses it: it lacks the command or the thing. Other failures are thrown. */
+/** Did the failure come from somebody between us and the one who was asked, or from its silence? */
+export function isUnreached(error: unknown): boolean {
+  if (ipmiErrors.is(error, 'IPMI_SATELLITE_SILENT')) return true;
+  return error instanceof IngotError && error.seen['onTheWay'] === true;
+}
+
+/** What `read` gives; undefined when the BMC refuses it, or a controller behind it is silent: the thing is not to be had. Others are thrown. */
 export async function unlessRefused<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
     return await read();
   } catch (error) {
-    if (completionOf(error) === undefined) throw error;
+    if (completionOf(error) === undefined && !ipmiErrors.is(error, 'IPMI_SATELLITE_SILENT')) throw error;
     return undefined;
   }
 }

@@ -7,6 +7,8 @@ import { BMC_ADDRESS, CONSOLE_ADDRESS } from './numbers.ts';
 export interface LanMessage {
   /** Even: request; odd: response. */
   netFn: number;
+  /** Logical unit at the side it goes to; 0 when absent. */
+  lun?: number;
   cmd: number;
   /** rqSeq, 0..63. */
   sequence: number;
@@ -22,7 +24,7 @@ export function checksum(bytes: Uint8Array): number {
 }
 
 export function encodeLanMessage(message: LanMessage): Uint8Array {
-  const head = Uint8Array.of(message.to, message.netFn << 2);
+  const head = Uint8Array.of(message.to, (message.netFn << 2) | (message.lun ?? 0));
   const body = new ByteWriter(message.data.length + 8)
     .u8(message.from)
     .u8(message.sequence << 2)
@@ -39,7 +41,8 @@ export function encodeLanMessage(message: LanMessage): Uint8Array {
 export function decodeLanMessage(bytes: Uint8Array, checked = true): LanMessage {
   const reader = new ByteReader(bytes);
   const to = reader.u8('rsAddr');
-  const netFn = reader.u8('netFn') >> 2;
+  const second = reader.u8('netFn and LUN');
+  const [netFn, lun] = [second >> 2, second & 0x03];
   reader.skip(1, 'checksum 1');
   const from = reader.u8('rqAddr');
   const sequence = reader.u8('rqSeq') >> 2;
@@ -50,7 +53,7 @@ export function decodeLanMessage(bytes: Uint8Array, checked = true): LanMessage 
   if (checked && !right) {
     throw ipmiErrors.make('IPMI_MALFORMED', 'checksum of a LAN message is wrong');
   }
-  return { netFn, cmd, sequence, data, to, from };
+  return { netFn, ...(lun === 0 ? {} : { lun }), cmd, sequence, data, to, from };
 }
 
 /** A request from a remote console to the BMC. */

@@ -4,6 +4,7 @@ import { ipmiErrors } from './errors.ts';
 import type { LanMessage } from './lan-message.ts';
 import { Completion } from './numbers.ts';
 import { appFamily } from './server-commands/app.ts';
+import { bridgeFamily } from './server-commands/bridge.ts';
 import { bootFamily } from './server-commands/boot.ts';
 import { BootFlagKeeper } from './server-commands/boot-flags.ts';
 import { chassisFamily } from './server-commands/chassis.ts';
@@ -29,6 +30,7 @@ const FAMILIES: readonly Family[] = [
   sensorFamily,
   dcmiFamily,
   lanFamily,
+  bridgeFamily,
 ];
 
 const key = (netFn: number, cmd: number): number => netFn * 256 + cmd;

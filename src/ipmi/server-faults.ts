@@ -31,6 +31,8 @@ export interface ServerFaults {
   noBootParameter3?: boolean;
   /** Drops one-time boot flags after 60 s whatever boot parameter 3 says. */
   dropsBootFlags?: boolean;
+  /** `none`: knows no Send Message. `inside`: the answer of a satellite comes inside the answer to Send Message. */
+  bridging?: 'none' | 'inside';
   sol?: SolFaults;
 }
 
@@ -40,6 +42,10 @@ export interface SolFaults {
   inboundBytes?: number;
   /** Says this instead of its port. */
   port?: number;
+  /** Takes Activate Payload with these flags and no others. */
+  onlyFlags?: number;
+  /** Acknowledges all that it takes as 0 characters. */
+  zeroAccepted?: boolean;
   /** Refuses the first so many activations with a code of `ActivateRefusal`. */
   refuse?: { code: number; times: number };
 }

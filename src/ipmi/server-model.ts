@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { AddressSource } from './commands/lan.ts';
 import type { RawThresholds, SensorReading } from './commands/sensor.ts';
 import { encodeFru } from './fru/encode.ts';
-import type { PrivilegeName } from './numbers.ts';
+import { BMC_ADDRESS, type PrivilegeName } from './numbers.ts';
 import { rawOf } from './sdr/convert.ts';
 import type { FullSensor, SdrRecord, SensorUnits } from './sdr/record.ts';
 import { SelStore } from './sel/store.ts';
@@ -148,7 +148,8 @@ function sdrs(): SdrRecord[] {
   const numbers = SENSORS.map((s, i): SdrRecord => ({
     kind: 'full',
     id: i + 1,
-    owner: 0x20,
+    owner: BMC_ADDRESS,
+    channel: 0,
     lun: 0,
     sensor: i + 1,
     entity: s.entity,
@@ -162,7 +163,7 @@ function sdrs(): SdrRecord[] {
     thresholds: Object.fromEntries(Object.entries(s.limits).map(([name, value]) => [name, rawOf(value, s.factors)])),
   }));
   const next = numbers.length + 1;
-  const place = { owner: 0x20, lun: 0, entity: 0x0a, entityInstance: 1 };
+  const place = { owner: BMC_ADDRESS, channel: 0, lun: 0, entity: 0x0a, entityInstance: 1 };
   return [
     ...numbers,
     { kind: 'compact', id: next, ...place, ...PRESENCE, units: { ...PLAIN, format: 'none' }, shared: 1, name: 'PSU 1' },
@@ -176,6 +177,15 @@ function sdrs(): SdrRecord[] {
       eventType: 0x6f,
       name: 'ACPI State',
     },
-    { kind: 'mc-locator', id: next + 2, address: 0x20, capabilities: 0x8f, entity: 6, entityInstance: 1, name: 'BMC' },
+    {
+      kind: 'mc-locator',
+      id: next + 2,
+      address: BMC_ADDRESS,
+      channel: 0,
+      capabilities: 0x8f,
+      entity: 6,
+      entityInstance: 1,
+      name: 'BMC',
+    },
   ];
 }

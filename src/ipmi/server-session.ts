@@ -74,8 +74,8 @@ export interface ActiveState extends SessionBase {
 export interface RecentRequest {
   message: LanMessage;
   at: number;
-  /** Undefined while it is being worked on. */
-  response: LanMessage | undefined;
+  /** Empty while it is being worked on; a bridged request gets several. */
+  responses: LanMessage[];
 }
 
 export type ServerSession = OpenedState | ChallengedState | V15ChallengedState | ActiveState;

@@ -13,7 +13,8 @@ import { type Datagram, decodeDatagram, encodeV20Plain } from './packet.ts';
 import { type V15Packet, encodeV15 } from './packet-v15.ts';
 import { encodeAsf } from './rmcp.ts';
 import { ServerCommands } from './server-commands.ts';
-import type { Sender } from './server-commands/handler.ts';
+import type { Answer, Sender } from './server-commands/handler.ts';
+import { type Satellite, satelliteDoors } from './server-satellites.ts';
 import { type BmcModel, plausibleModel } from './server-model.ts';
 import type { Fate, ServerFaults } from './server-faults.ts';
 import { ServerLogin } from './server-login.ts';
@@ -49,6 +50,8 @@ export interface IpmiServerOptions {
   model?: BmcModel;
   /** Serial port that SOL sessions get; default: none. */
   serial?: SerialPort;
+  /** Controllers behind it that Send Message reaches. */
+  satellites?: readonly Satellite[];
   limits?: Partial<SessionLimits>;
   /** Gets payloads other than IPMI messages and those of `serial`. Answers go by `session.post`. */
   payload?: (payload: Payload, session: ActiveState) => void;
@@ -145,7 +148,10 @@ class Server implements IpmiServer {
       clock: options.clock,
       model: options.model ?? plausibleModel({ clock: options.clock, users }),
     };
-    this.#commands = new ServerCommands(parts, this.#sol === undefined ? [] : [this.#sol.family]);
+    this.#commands = new ServerCommands(
+      { ...parts, satellites: satelliteDoors(options.satellites ?? [], parts) },
+      this.#sol === undefined ? [] : [this.#sol.family],
+    );
   }
 
   get port(): number {
@@ -291,16 +297,20 @@ class Server implements IpmiServer {
     session.recent = session.recent.filter((r) => now - r.at < DUPLICATE_MS).slice(-MAX_RECENT);
     const known = session.recent.find((r) => sameRequest(r.message, request));
     if (known !== undefined) {
-      // Being worked on: the answer will come. Answered: the answer was lost, send it again, run nothing.
-      if (known.response !== undefined) this.#respond(session, known.response);
+      // Being worked on: the answers will come. Answered: an answer was lost, send them again, run nothing.
+      for (const response of known.responses) this.#respond(session, response);
       return;
     }
-    const entry: ActiveState['recent'][number] = { message: request, at: now, response: undefined };
+    const entry: ActiveState['recent'][number] = { message: request, at: now, responses: [] };
     session.recent.push(entry);
     session.tail = session.tail.then(async () => {
-      const { message, closes } = await this.#run(request, session);
-      entry.response = message;
-      this.#respond(session, message);
+      const { message, closes, follows } = await this.#run(request, session);
+      const respond = (response: LanMessage) => {
+        entry.responses.push(response);
+        this.#respond(session, response);
+      };
+      respond(message);
+      if (follows !== undefined) this.#track(follows.then((messages) => messages.forEach(respond)));
       if (closes === undefined) return;
       this.#table.remove(closes);
       this.#sol?.prune();
@@ -308,9 +318,12 @@ class Server implements IpmiServer {
     this.#track(session.tail);
   }
 
-  async #run(request: LanMessage, sender: Sender): Promise<{ message: LanMessage; closes: number | undefined }> {
-    const { completion, data = new Uint8Array(0), closes } = await this.#commands.run(request, sender);
-    return { message: responseMessage(request, completion, data), closes };
+  async #run(
+    request: LanMessage,
+    sender: Sender,
+  ): Promise<Pick<Answer, 'closes' | 'follows'> & { message: LanMessage }> {
+    const { completion, data = new Uint8Array(0), ...more } = await this.#commands.run(request, sender);
+    return { message: responseMessage(request, completion, data), ...more };
   }
 
   #respond(session: ActiveState, response: LanMessage): void {

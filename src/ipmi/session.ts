@@ -3,6 +3,7 @@ import { IngotError } from '../core/errors.ts';
 import type { Trace } from '../core/trace.ts';
 import { toHex } from '../wire/hex.ts';
 import { ByteReader } from '../wire/reader.ts';
+import { type Bridged, BridgeWatch, NOT_ACKNOWLEDGED, routeText, wrap } from './bridge.ts';
 import type { Channel } from './channel.ts';
 import { closeSession, setSessionPrivilege } from './commands/app.ts';
 import type { Command } from './commands/command.ts';
@@ -11,6 +12,8 @@ import { type LanMessage, answers, decodeLanMessage, encodeLanMessage, requestMe
 import type { OpenedSession } from './login.ts';
 import { Completion, PayloadType, Privilege, completionText } from './numbers.ts';
 import type { Payload } from './framing.ts';
+import { RequestNumbers } from './request-numbers.ts';
+import { retryRule } from './retry-rules.ts';
 import type { Datagram } from './packet.ts';
 import type { WireQuirks } from './wire-quirks.ts';
 
@@ -23,9 +26,8 @@ export interface SessionTiming {
   sends: number;
 }
 
-/** Tries of a request that the BMC answers with "busy" or "timeout". */
-const BUSY_TRIES = 4;
-const BUSY_DELAY_MS = 500;
+/** Sends of a request to a satellite that the BMC passes on and nobody answers. */
+const SATELLITE_SENDS = 2;
 const CLOSE_SENDS = 2;
 
 /** Gets the payloads of one type, verified, each once, in the order in which they come. Must not throw. */
@@ -40,7 +42,7 @@ export class Session {
   readonly #timing: SessionTiming;
   readonly #subscribers = new Map<number, PayloadHandler>();
   readonly #ignoreChecksums: boolean;
-  #rqSeq = 0;
+  readonly #numbers = new RequestNumbers();
 
   constructor(
     channel: Channel,
@@ -124,13 +126,15 @@ export class Session {
   async request<T>(command: Command<T>, signal: AbortSignal): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       const start = this.#clock.monotonic();
-      const data = await this.#once(command, signal);
+      const outcome = await this.#once(command, signal);
+      const data = outcome.kind === 'answer' ? outcome.data : Uint8Array.of(outcome.completion);
       this.#traced(command, data, start);
       const completion = data[0] ?? Completion.unspecified;
       if (completion === Completion.ok) return readAnswer(command, data);
-      const busy = completion === Completion.nodeBusy || completion === Completion.timeout;
-      if (!busy || !command.idempotent || attempt >= BUSY_TRIES) throw refused(command, completion);
-      await sleep(this.#clock, BUSY_DELAY_MS * attempt, signal);
+      const rule = retryRule(completion);
+      const again = rule !== undefined && attempt < rule.tries && (command.idempotent || rule.notBegun);
+      if (!again) throw refused(command, completion, outcome.kind === 'refused');
+      await sleep(this.#clock, rule.delayMs * attempt, signal);
     }
   }
 
@@ -142,15 +146,17 @@ export class Session {
       const data = await this.#channel.exchange(this.#packet(message), accept, timeoutMs, signal);
       return data[0] === Completion.ok ? readAnswer(command, data) : undefined;
     } catch (error) {
-      const silent = ipmiErrors.is(error, 'IPMI_TIMEOUT') || ipmiErrors.is(error, 'IPMI_SOCKET');
-      if (silent || ipmiErrors.is(error, 'IPMI_MALFORMED')) return undefined;
+      const unanswered = ipmiErrors.is(error, 'IPMI_TIMEOUT') || ipmiErrors.is(error, 'IPMI_SOCKET');
+      if (unanswered) this.#numbers.avoid(message.sequence, this.#clock.monotonic());
+      if (unanswered || ipmiErrors.is(error, 'IPMI_MALFORMED')) return undefined;
       throw error;
     }
   }
 
   #message(command: Command<unknown>): LanMessage {
-    this.#rqSeq = (this.#rqSeq + 1) & 0x3f;
-    return requestMessage(command.netFn, command.cmd, this.#rqSeq, command.data);
+    const { netFn, cmd, data, lun } = command;
+    const number = this.#numbers.next(this.#clock.monotonic());
+    return { ...requestMessage(netFn, cmd, number, data), ...(lun === undefined ? {} : { lun }) };
   }
 
   #traced<T>(command: Command<T>, answer: Uint8Array, start: number): void {
@@ -159,37 +165,55 @@ export class Session {
     this.#trace?.({ protocol: this.protocol, command: name, netFn, cmd, sent: toHex(data), answer: toHex(answer), ms });
   }
 
-  /** One request, answered or given up. Returns completion code and data. */
-  async #once<T>(command: Command<T>, signal: AbortSignal): Promise<Uint8Array> {
+  /** One request, answered or given up. Data of an answer begin with the completion code. */
+  async #once<T>(command: Command<T>, signal: AbortSignal): Promise<Bridged> {
     const message = this.#message(command);
+    const { route } = command;
+    const watch = route === undefined ? undefined : new BridgeWatch(message, !this.#ignoreChecksums);
+    const outer = route === undefined ? message : wrap(message, route);
+    const accept = (datagram: Datagram): Bridged | undefined => {
+      if (watch !== undefined) {
+        const reply = this.#reply(datagram);
+        return reply === undefined ? undefined : watch.see(reply);
+      }
+      const data = this.#answer(datagram, message);
+      return data === undefined ? undefined : { kind: 'answer', data };
+    };
     const { timeoutMs, timeoutStepMs, maxTimeoutMs } = this.#timing;
-    const sends = command.idempotent ? this.#timing.sends : 1;
+    let sends = command.idempotent ? this.#timing.sends : 1;
     let cause: unknown = undefined;
     for (let send = 0; send < sends; send++) {
+      // An answer to the first copy may come late, so that nothing else may have this number for a while.
+      if (send > 0) this.#numbers.avoid(message.sequence, this.#clock.monotonic());
       // A command that is sent once gets the patience of all sends.
       const timeout = command.idempotent ? Math.min(maxTimeoutMs, timeoutMs + send * timeoutStepMs) : maxTimeoutMs;
       try {
-        const accept = (datagram: Datagram) => this.#answer(datagram, message);
-        return await this.#channel.exchange(this.#packet(message), accept, timeout, signal);
+        return await this.#channel.exchange(this.#packet(outer), accept, timeout, signal);
       } catch (error) {
         if (!ipmiErrors.is(error, 'IPMI_TIMEOUT') && !ipmiErrors.is(error, 'IPMI_SOCKET')) throw error;
         cause = error;
+        // The BMC took it, so it lives; a satellite that is silent twice is not there.
+        if (watch?.taken === true) sends = Math.min(sends, SATELLITE_SENDS);
       }
     }
-    const code = command.idempotent ? 'IPMI_SESSION_LOST' : 'IPMI_UNCERTAIN';
-    throw ipmiErrors.make(code, `no answer to ${command.name}, sent ${sends} times`, { cause });
+    this.#numbers.avoid(message.sequence, this.#clock.monotonic());
+    throw silent(command, sends, watch?.taken === true, cause);
   }
 
   #packet(message: LanMessage): Uint8Array {
     return this.#opened.framing.seal({ type: PayloadType.ipmi, bytes: encodeLanMessage(message) });
   }
 
-  #answer(datagram: Datagram, message: LanMessage): Uint8Array | undefined {
+  /** The IPMI message in a packet of this session. */
+  #reply(datagram: Datagram): LanMessage | undefined {
     const payload = this.#opened.framing.open(datagram);
-    if (payload?.type !== PayloadType.ipmi) return undefined;
-    const reply = decodeLanMessage(payload.bytes, !this.#ignoreChecksums);
+    return payload?.type === PayloadType.ipmi ? decodeLanMessage(payload.bytes, !this.#ignoreChecksums) : undefined;
+  }
+
+  #answer(datagram: Datagram, message: LanMessage): Uint8Array | undefined {
+    const reply = this.#reply(datagram);
     // "Duplicated request" says that the first copy is being run: its answer is what we wait for.
-    if (!answers(reply, message) || reply.data[0] === Completion.duplicate) return undefined;
+    if (reply === undefined || !answers(reply, message) || reply.data[0] === Completion.duplicate) return undefined;
     return reply.data;
   }
 
@@ -228,10 +252,25 @@ function readAnswer<T>(command: Command<T>, data: Uint8Array): T {
   }
 }
 
-function refused(command: Command<unknown>, completion: number): IngotError {
-  const busy = completion === Completion.nodeBusy || completion === Completion.timeout;
-  return ipmiErrors.make(busy ? 'IPMI_BUSY' : 'IPMI_COMPLETION', `${command.name}: ${completionText(completion)}`, {
-    seen: { command: command.name, completion },
-    ...(busy ? { hint: 'the BMC stayed busy; the command is tried again later' } : {}),
+/** @param onTheWay it was not the one the command is for that refused it, but somebody between */
+function refused(command: Command<unknown>, completion: number, onTheWay: boolean): IngotError {
+  const passing = retryRule(completion)?.passing === true;
+  const { name, route } = command;
+  const absent = onTheWay && completion === NOT_ACKNOWLEDGED;
+  const why = absent ? '0x83 (not acknowledged, nobody is there)' : completionText(completion);
+  const text = route === undefined ? `${name}: ${why}` : `${name} for ${routeText(route)}: ${why}`;
+  return ipmiErrors.make(passing ? 'IPMI_BUSY' : 'IPMI_COMPLETION', text, {
+    seen: { command: name, completion, ...(onTheWay ? { onTheWay } : {}) },
+    ...(passing ? { hint: 'the BMC stayed busy; the command is tried again later' } : {}),
   });
+}
+
+function silent(command: Command<unknown>, sends: number, taken: boolean, cause: unknown): IngotError {
+  const { name, idempotent, route } = command;
+  if (!idempotent) return ipmiErrors.make('IPMI_UNCERTAIN', `no answer to ${name}, sent ${sends} times`, { cause });
+  if (taken && route !== undefined) {
+    const text = `no answer to ${name} from ${routeText(route)}, although the BMC passed it on`;
+    return ipmiErrors.make('IPMI_SATELLITE_SILENT', text, { cause });
+  }
+  return ipmiErrors.make('IPMI_SESSION_LOST', `no answer to ${name}, sent ${sends} times`, { cause });
 }

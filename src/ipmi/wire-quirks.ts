@@ -36,6 +36,10 @@ export interface WireQuirks {
   unsignedReplies?: boolean;
   /** IPMI 1.5: authentication type OEM is used where it is offered, in this maker's way. */
   oemAuth?: OemAuth;
+  /** Activate Payload for serial over LAN asks with these flags, whatever the suite can do (§24.1). */
+  solFlags?: number;
+  /** Serial over LAN: an acknowledgement that says 0 characters were taken means all. */
+  solZeroIsAll?: boolean;
   /** IPMI 1.5 is not tried although the BMC says that it speaks nothing else. */
   neverV15?: boolean;
   /** Sessions without any password: cipher suite 0, and authentication type "none" of IPMI 1.5. */

@@ -231,6 +231,7 @@ test(`${COMMAND_RUNS} random requests inside a session: always a completion code
     guid: new Uint8Array(16),
     suites,
     faults: {},
+    satellites: [],
     capabilities: { v2: true, v15: true, types: ['md5' as const], kgSet: false, perMessageAuth: true },
     log: silentLogger,
     clock: new FakeClock(),

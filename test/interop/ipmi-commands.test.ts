@@ -7,7 +7,8 @@ import { systemClock } from '../../src/core/clock.ts';
 import { exec } from '../../src/core/exec.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { encodeFru } from '../../src/ipmi/fru/encode.ts';
-import { encodeSdr } from '../../src/ipmi/sdr/record.ts';
+import { type SdrRecord, encodeSdr } from '../../src/ipmi/sdr/record.ts';
+import type { Satellite } from '../../src/ipmi/server-satellites.ts';
 import { type BmcModel, plausibleModel } from '../../src/ipmi/server-model.ts';
 import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
 import { FakeChassis } from '../support/fake-chassis.ts';
@@ -20,6 +21,14 @@ const users = [
 /** Otherwise the SDRs of another test would be used. */
 const CACHE = ['--sdr-cache-recreate', '--quiet-cache'];
 const within = (ms: number) => AbortSignal.timeout(ms);
+
+/** A controller that says what it is by its product id, its address in decimal digits. */
+const behind = (address: number, channel: number): Satellite => ({
+  channel,
+  address,
+  deviceId: { deviceId: 1, manufacturerId: 674, productId: Number(address.toString(16)) },
+  model: plausibleModel({ clock: systemClock, users }),
+});
 
 suite('ipmitool and FreeIPMI read our server', () => {
   const chassis = new FakeChassis();
@@ -46,6 +55,10 @@ suite('ipmitool and FreeIPMI read our server', () => {
       random: Math.random,
       log: silentLogger,
       model,
+      satellites: [
+        { ...behind(0x72, 7), channel: 7 },
+        { ...behind(0x82, 0), satellites: [behind(0x74, 0)] },
+      ],
     });
   });
   after(() => server.close());
@@ -127,6 +140,14 @@ suite('ipmitool and FreeIPMI read our server', () => {
     assert.match(list, /3 +oper +true +true +true +OPERATOR/);
   });
 
+  test('ipmitool through Send Message, single and dual, to controllers behind it', async () => {
+    assert.match(await ask('-t 0x72 -b 7 mc info'), /Product ID +: 72 /);
+    assert.match(await ask('-t 0x72 -b 7 raw 4 0x2d 1'), /^ 2e /);
+    assert.match(await ask('-T 0x82 -B 0 -t 0x74 -b 0 mc info'), /Product ID +: 74 /);
+    const absent = await ipmitool(server.port, '-t 0x10 -b 0 raw 6 1', { suite: 17 });
+    assert.match(absent.text, /rsp=0x83/);
+  });
+
   test('FreeIPMI: sensors, event log and inventory', async () => {
     const login = ['-D', 'LAN_2_0', '-h', `127.0.0.1:${server.port}`, '-u', 'admin', '-p', 'secret', '-I', '17'];
     const run = async (tool: string, ...args: string[]) =>
@@ -142,11 +163,27 @@ suite('our client reads ipmi_sim', () => {
   const hex = (bytes: Uint8Array) => Array.from(bytes, (b) => `0x${b.toString(16).padStart(2, '0')}`).join(' ');
   const model = plausibleModel({ clock: systemClock, users });
   const fru = encodeFru({ product: { fields: ['OpenMaker', 'Sim 9', 'P-1', '2', 'SN-9', '', ''] } });
+  const psu = encodeFru({ product: { fields: ['OpenMaker', 'PSU', 'P-2', '2', 'SN-30', '', ''] } });
+  const [first] = model.sdrs;
+  assert.ok(first?.kind === 'full');
+  const place = { channel: 0, lun: 0, entity: 10, entityInstance: 1 };
+  const satellite: readonly SdrRecord[] = [
+    { ...first, id: 3, owner: 0x30, sensor: 5, name: 'PSU Temp' },
+    { ...first, id: 4, owner: 0x32, sensor: 5, name: 'Absent Temp' },
+    { kind: 'fru-locator', id: 5, address: 0x30, device: 0, logical: true, ...place, name: 'PSU board' },
+  ];
   const emulator = [
     'sensor_add 0x20 0 1 0x01 0x01',
     'sensor_set_event_support 0x20 0 1 enable scanning per-state 000111111000000 000111111000000 000111111000000 000111111000000',
     'sensor_set_value 0x20 0 1 0x2a 0',
-    ...model.sdrs.slice(0, 2).map((sdr) => `main_sdr_add 0x20 ${hex(encodeSdr(sdr))}`),
+    // A satellite controller on the bus: a sensor of its own, an inventory, both in the repository of the BMC.
+    'mc_add 0x30 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf03',
+    'sensor_add 0x30 0 5 0x01 0x01',
+    'sensor_set_event_support 0x30 0 5 enable scanning per-state 000111111000000 000111111000000 000111111000000 000111111000000',
+    'sensor_set_value 0x30 0 5 0x37 0',
+    `mc_add_fru_data 0x30 0 ${psu.length} data ${hex(psu)}`,
+    'mc_enable 0x30',
+    ...[...model.sdrs.slice(0, 2), ...satellite].map((sdr) => `main_sdr_add 0x20 ${hex(encodeSdr(sdr))}`),
     `mc_add_fru_data 0x20 0 ${fru.length} data ${hex(fru)}`,
     `sel_add 0x20 0x02 ${hex(Uint8Array.of(0, 0x2f, 0x6d, 0x65, 0x20, 0, 4, 1, 1, 1, 0x59, 90, 80))}`,
   ];
@@ -174,6 +211,8 @@ suite('our client reads ipmi_sim', () => {
       [
         ['CPU Temp', 42, '°C'],
         ['Inlet Temp', undefined, '°C'],
+        ['PSU Temp', 55, '°C'],
+        ['Absent Temp', undefined, '°C'],
       ],
     );
     const entries = await bmc.eventLog?.entries(10, within(60_000));
@@ -184,8 +223,25 @@ suite('our client reads ipmi_sim', () => {
     );
     const fields = await bmc.frus?.fru(within(60_000));
     assert.ok(fields?.some((f) => f.area === 'Product' && f.name === 'name' && f.value === 'Sim 9'));
+    assert.ok(
+      fields?.some((f) => f.area === 'PSU board: Product' && f.value === 'SN-30'),
+      'bridged',
+    );
     await bmc.eventLog?.clear(within(60_000));
     assert.equal((await bmc.eventLog?.entries(10, within(60_000)))?.length, 0);
+  });
+
+  test('a machine whose controller is behind it: ?bridging=single', async () => {
+    const behind = openBmc({
+      address: `ipmi://127.0.0.1:${peer.port}?bridging=single&targetaddress=0x30`,
+      credentials: { username: 'admin', password: 'secret' },
+      disableCertificateVerification: false,
+      doors: { clock: systemClock, random: Math.random, log: silentLogger },
+      preferredSuite: 3,
+    });
+    assert.equal((await behind.verify(within(60_000))).product, '0x0f03');
+    assert.ok((await behind.frus?.fru(within(60_000)))?.some((f) => f.value === 'SN-30'));
+    await behind.close();
   });
 
   test('accounts and network', async () => {

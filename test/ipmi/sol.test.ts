@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { ConsoleStream } from '../../src/bmc/capabilities.ts';
+import { namedQuirks } from '../../src/bmc/quirks.ts';
+import { IngotError } from '../../src/core/errors.ts';
+import type { IpmiTarget } from '../../src/ipmi/client.ts';
 import { IpmiBmc } from '../../src/bmc/ipmi-bmc.ts';
 import { FakeClock } from '../../src/core/clock.ts';
 import { memoryLogger } from '../../src/core/log.ts';
@@ -187,7 +190,7 @@ interface Rig {
   close(): Promise<void>;
 }
 
-async function rig(options: Partial<IpmiServerOptions> = {}): Promise<Rig> {
+async function rig(options: Partial<IpmiServerOptions> = {}, target: Partial<IpmiTarget> = {}): Promise<Rig> {
   const serial = new FakeSerial();
   const virtual = await virtualBmc({ serial, ...options });
   const notices: string[] = [];
@@ -199,6 +202,7 @@ async function rig(options: Partial<IpmiServerOptions> = {}): Promise<Rig> {
       username: 'admin',
       password: 'secret',
       suites: options.suites ?? [17],
+      ...target,
     },
     doors: { clock: virtual.clock, random: () => 0.5, log: memoryLogger(virtual.lines), connect: virtual.net.connect },
   });
@@ -280,6 +284,58 @@ test('ipmi 7: a console that is active already (80h) is ended once and taken', a
   assert.deepEqual(told.slice(1), ['console is back']);
   await shut(virtual, first);
   await runClock(virtual.clock, other.close());
+  await close();
+});
+
+test('ipmi 7: quirk intelplus: 0 characters acknowledged are all; without it nothing more is typed', async () => {
+  const faults = { sol: { zeroAccepted: true, onlyFlags: 0xc4 } };
+  const { solFlags = 0, ...wire } = namedQuirks(['intelplus']).wire;
+  assert.equal(solFlags, 0xc4);
+  for (const quirks of [{ solFlags }, { solFlags, solZeroIsAll: wire.solZeroIsAll === true }]) {
+    const { virtual, serial, open, close } = await rig({ faults }, { quirks });
+    const stream = await open();
+    void stream.write(bytes('first'));
+    void stream.write(bytes('second'));
+    await virtual.clock.advance(3000);
+    assert.equal(serial.typed, quirks.solZeroIsAll === true ? 'firstsecond' : 'first'.repeat(4));
+    await shut(virtual, stream);
+    await close();
+  }
+});
+
+test('ipmi 7: quirk intelplus: a NACK still means that nothing was taken', () => {
+  const nack = ofPacket({ ack: 1, accepted: 0, flags: SolFlag.nack });
+  const [, refused] = play(solStart('console', 200, true), { kind: 'write', bytes: bytes('x') }, nack);
+  assert.equal(refused?.state.inFlight?.sequence, 2, 'the same under a new number');
+  const [, taken] = play(solStart('console', 200, true), { kind: 'write', bytes: bytes('x') }, ofPacket({ ack: 1 }));
+  assert.equal(taken?.state.inFlight, undefined);
+});
+
+test('ipmi 7: quirk i82571spt: flags 08h; without it the board refuses', async () => {
+  const faults = { sol: { onlyFlags: 0x08 } };
+  const { solFlags = 0 } = namedQuirks(['i82571spt']).wire;
+  const usual = await rig({ faults });
+  await assert.rejects(usual.open(), { code: 'BMC_COMMAND_REFUSED' });
+  await usual.close();
+  const { virtual, serial, open, prints, close } = await rig({ faults }, { quirks: { solFlags } });
+  const stream = await open();
+  serial.print('ok');
+  assert.equal(await prints(stream, 'ok'), 'ok');
+  await shut(virtual, stream);
+  await close();
+});
+
+test('ipmi 7: a session of IPMI 1.5 has no payloads: told before anything is sent, and again at once', async () => {
+  const v15 = { types: ['md5' as const], perMessageAuth: true, only: true };
+  const { virtual, bmc, open, close } = await rig({ v15 });
+  for (let i = 0; i < 2; i++) {
+    const error: unknown = await open().catch((e: unknown) => e);
+    assert.ok(error instanceof IngotError);
+    assert.equal(error.code, 'BMC_UNSUPPORTED');
+    assert.match(error.message, /IPMI 1\.5, authentication md5, and serial over LAN is a payload of RMCP\+/);
+    assert.match(error.hint, /serial console server/);
+  }
+  assert.equal((await runClock(virtual.clock, bmc.powerState(never))).value, 'off', 'all else works');
   await close();
 });
 

@@ -41,6 +41,12 @@ export class MemoryUdp {
     return this.#clients.size;
   }
 
+  /** A datagram that the network kept back arrives at the client that was opened last. */
+  inject(bytes: Uint8Array): void {
+    const port = this.clientPorts.at(-1) ?? 0;
+    this.#clients.get(port)?.message(bytes.slice(), { address: '192.0.2.1', port });
+  }
+
   #carry(bytes: Uint8Array, direction: 'to-server' | 'to-client', to: UdpHandlers | undefined, port: number): void {
     this.sent++;
     if (this.tap(bytes, direction) === 'drop' || to === undefined) return;

@@ -1,4 +1,5 @@
 import type { ByteReader } from '../../wire/reader.ts';
+import type { Route } from '../bridge.ts';
 
 /** One IPMI request with the decoder of its answer. */
 export interface Command<T> {
@@ -17,6 +18,10 @@ export interface Command<T> {
    * at five commands a second a full event log would take minutes.
    */
   bulk?: boolean;
+  /** Logical unit of the controller; 0 when absent. */
+  lun?: number;
+  /** The satellite controller it is for; absent: the BMC itself. */
+  route?: Route;
   /** For how many commands it counts in the pace; default 1. */
   cost?: number;
   /** Reads the data after the completion code. */
@@ -42,4 +47,9 @@ export function query<T>(
 /** A command whose answer has no data. It may run twice. */
 export function order(name: string, netFn: number, cmd: number, data: Uint8Array): Command<void> {
   return { name, netFn, cmd, data, idempotent: true, parse: () => undefined };
+}
+
+/** The same command for a logical unit other than 0, or for a controller behind the BMC. */
+export function at<T>(command: Command<T>, where: { lun?: number; route?: Route }): Command<T> {
+  return { ...command, ...where };
 }

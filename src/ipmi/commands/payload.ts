@@ -40,9 +40,13 @@ export interface Activation {
   port: number;
 }
 
-/** Activate Payload for SOL (§24.1). @param isProtected ask for encryption and authentication */
-export function activateSol(isProtected: boolean): Command<Activation> {
-  const flags = (isProtected ? ENCRYPT | AUTHENTICATE : 0) | ALERTS_DEFERRED | HOLD_LINES;
+/** @param isProtected ask for encryption and authentication */
+export function activationFlags(isProtected: boolean): number {
+  return (isProtected ? ENCRYPT | AUTHENTICATE : 0) | ALERTS_DEFERRED | HOLD_LINES;
+}
+
+/** Activate Payload for SOL (§24.1). @param flags first byte of the auxiliary data */
+export function activateSol(flags: number): Command<Activation> {
   const data = Uint8Array.of(PayloadType.sol, SOL_INSTANCE, flags, 0, 0, 0);
   const parse = (reader: ByteReader): Activation => {
     reader.skip(4, 'auxiliary data');
@@ -55,14 +59,14 @@ export function activateSol(isProtected: boolean): Command<Activation> {
   return query('Activate Payload SOL', NetFn.app, PayloadCmd.activate, data, parse);
 }
 
-/** A request to activate or deactivate. @throws WIRE_SHORT */
-export function decodePayloadRequest(data: Uint8Array): { type: number; instance: number; encrypted: boolean } {
+/** A request to activate or deactivate. `flags`: first byte of the auxiliary data. @throws WIRE_SHORT */
+export function decodePayloadRequest(data: Uint8Array): { type: number; instance: number; flags: number } {
   const reader = new ByteReader(data);
   const type = reader.u8('payload type') & 0x3f;
   const instance = reader.u8('instance') & 0x0f;
-  const encrypted = (reader.u8('auxiliary data') & ENCRYPT) !== 0;
+  const flags = reader.u8('auxiliary data');
   reader.skip(3, 'auxiliary data');
-  return { type, instance, encrypted };
+  return { type, instance, flags };
 }
 
 /** Answer to Activate Payload. */

@@ -13,8 +13,10 @@ export type SdrRecord = FullSensor | CompactSensor | EventOnlySensor | FruLocato
 
 interface SensorBase {
   id: number;
-  /** Slave address of the controller that owns the sensor; 20h: the BMC. */
+  /** Slave address of the controller that owns the sensor; 20h: the BMC. Odd: software, which nobody can ask. */
   owner: number;
+  /** Channel on which the owner is to be found; 0: the primary IPMB. */
+  channel: number;
   lun: number;
   sensor: number;
   entity: number;
@@ -67,6 +69,8 @@ export interface FruLocator {
   kind: 'fru-locator';
   id: number;
   address: number;
+  channel: number;
+  lun: number;
   /** FRU id behind a controller, when logical; else the address of an EEPROM. */
   device: number;
   logical: boolean;
@@ -80,6 +84,7 @@ export interface McLocator {
   kind: 'mc-locator';
   id: number;
   address: number;
+  channel: number;
   capabilities: number;
   entity: number;
   entityInstance: number;
@@ -122,9 +127,12 @@ export function decodeSdr(bytes: Uint8Array): SdrRecord {
 }
 
 function readPlace(reader: ByteReader) {
+  const owner = reader.u8('owner');
+  const second = reader.u8('channel and LUN');
   return {
-    owner: reader.u8('owner'),
-    lun: reader.u8('LUN') & 0x03,
+    owner,
+    channel: second >> 4,
+    lun: second & 0x03,
     sensor: reader.u8('sensor number'),
     entity: reader.u8('entity'),
     entityInstance: reader.u8('entity instance') & 0x7f,
@@ -199,23 +207,27 @@ function readEventOnly(id: number, reader: ByteReader): EventOnlySensor {
 function readFruLocator(id: number, reader: ByteReader): FruLocator {
   const address = reader.u8('address');
   const device = reader.u8('FRU id');
-  const logical = (reader.u8('access') & 0x80) !== 0;
-  reader.skip(4, 'channel and device type');
+  const access = reader.u8('access');
+  const [logical, lun] = [(access & 0x80) !== 0, (access >> 3) & 0x03];
+  const channel = reader.u8('channel') >> 4;
+  reader.skip(3, 'device type');
   const entity = reader.u8('entity');
   const entityInstance = reader.u8('entity instance');
   reader.skip(1, 'OEM');
-  return { kind: 'fru-locator', id, address, device, logical, entity, entityInstance, name: readSdrText(reader) };
+  const name = readSdrText(reader);
+  return { kind: 'fru-locator', id, address, channel, lun, device, logical, entity, entityInstance, name };
 }
 
 function readMcLocator(id: number, reader: ByteReader): McLocator {
   const address = reader.u8('address');
-  reader.skip(2, 'channel and power state');
+  const channel = reader.u8('channel') & 0x0f;
+  reader.skip(1, 'power state');
   const capabilities = reader.u8('capabilities');
   reader.skip(3, 'reserved');
   const entity = reader.u8('entity');
   const entityInstance = reader.u8('entity instance');
   reader.skip(1, 'OEM');
-  return { kind: 'mc-locator', id, address, capabilities, entity, entityInstance, name: readSdrText(reader) };
+  return { kind: 'mc-locator', id, address, channel, capabilities, entity, entityInstance, name: readSdrText(reader) };
 }
 
 /** A record as a repository holds it. What our types leave out is written as 0. */
@@ -241,15 +253,15 @@ function encodeBody(record: SdrRecord): [number, Uint8Array] {
     case 'fru-locator':
       w.u8(record.address)
         .u8(record.device)
-        .u8(record.logical ? 0x80 : 0)
-        .u8(0)
+        .u8((record.logical ? 0x80 : 0) | (record.lun << 3))
+        .u8(record.channel << 4)
         .u8(0)
         .u8(0x10)
         .u8(0);
       w.u8(record.entity).u8(record.entityInstance).u8(0);
       return [SdrType.fruLocator, w.bytes(encodeSdrText(record.name)).finish()];
     case 'mc-locator':
-      w.u8(record.address).u8(0).u8(0).u8(record.capabilities).fill(3);
+      w.u8(record.address).u8(record.channel).u8(0).u8(record.capabilities).fill(3);
       w.u8(record.entity).u8(record.entityInstance).u8(0);
       return [SdrType.mcLocator, w.bytes(encodeSdrText(record.name)).finish()];
     default:
@@ -258,7 +270,12 @@ function encodeBody(record: SdrRecord): [number, Uint8Array] {
 }
 
 function place(w: ByteWriter, r: SensorBase): ByteWriter {
-  return w.u8(r.owner).u8(r.lun).u8(r.sensor).u8(r.entity).u8(r.entityInstance);
+  return w
+    .u8(r.owner)
+    .u8((r.channel << 4) | r.lun)
+    .u8(r.sensor)
+    .u8(r.entity)
+    .u8(r.entityInstance);
 }
 
 function units(w: ByteWriter, u: SensorUnits): ByteWriter {

@@ -6,7 +6,9 @@ import { Completion, THIS_CHANNEL } from '../numbers.ts';
 import type { ServerFaults } from '../server-faults.ts';
 import type { BmcModel } from '../server-model.ts';
 import type { ActiveState } from '../server-session.ts';
+import type { LanMessage } from '../lan-message.ts';
 import type { BootFlagKeeper } from './boot-flags.ts';
+import type { SatelliteDoor } from './bridge.ts';
 import type { CipherSuite } from '../suites.ts';
 
 /** LAN channel number that the virtual BMC claims to have. */
@@ -17,6 +19,8 @@ export interface Answer {
   data?: Uint8Array;
   /** Set by Close Session: the session ends once the answer is sent. */
   closes?: number;
+  /** Set by Send Message: messages that go to the sender after the answer. */
+  follows?: Promise<readonly LanMessage[]>;
 }
 
 export interface CommandParts {
@@ -31,6 +35,8 @@ export interface CommandParts {
   clock: Clock;
   model: BmcModel;
   boot: BootFlagKeeper;
+  /** Controllers on the buses of this one. */
+  satellites: readonly SatelliteDoor[];
 }
 
 /** Who sent a request: a session, or nobody yet. */

@@ -3,9 +3,17 @@ import { errorText } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { LinkHandlers, PayloadLink } from '../client.ts';
 import type { RunCommand } from '../commands/command.ts';
-import { ActivateRefusal, type Activation, activateSol, deactivateSol, solInstance } from '../commands/payload.ts';
+import {
+  ActivateRefusal,
+  type Activation,
+  activateSol,
+  activationFlags,
+  deactivateSol,
+  solInstance,
+} from '../commands/payload.ts';
 import { completionOf, ipmiErrors, unlessRefused } from '../errors.ts';
 import { PayloadType } from '../numbers.ts';
+import type { WireQuirks } from '../wire-quirks.ts';
 import { SolEnd } from './end.ts';
 import { charactersOf } from './packet.ts';
 
@@ -30,6 +38,7 @@ export interface SolConsoleOptions {
   /** Is the console taken away from another session that has it? Else that session's end is waited for. */
   take: boolean;
   signal: AbortSignal;
+  quirks?: Pick<WireQuirks, 'solFlags' | 'solZeroIsAll'>;
 }
 
 /** After so long without a packet the BMC is asked whether the console is still ours. */
@@ -162,6 +171,7 @@ export class SolConsole {
       const activation = await this.#activate(kick);
       checkPort(activation, port, log);
       end = new SolEnd('console', charactersOf(activation.inboundBytes), {
+        zeroIsAll: this.#options.quirks?.solZeroIsAll === true,
         clock,
         send: (bytes) => link.send(bytes),
         output: (bytes) => this.#options.output(bytes),
@@ -197,12 +207,12 @@ export class SolConsole {
 
   /** §24.1: with `kick`, a stuck console of an earlier session is ended once; a BMC without encryption is asked without. */
   async #activate(kick: boolean): Promise<Activation> {
-    const { client, signal } = this.#options;
+    const { client, signal, quirks = {} } = this.#options;
     let isProtected = true;
     let ended = !kick;
     for (;;) {
       try {
-        return await client.run(activateSol(isProtected), signal);
+        return await client.run(activateSol(quirks.solFlags ?? activationFlags(isProtected)), signal);
       } catch (error) {
         const completion = completionOf(error);
         if (completion === ActivateRefusal.alreadyActive && !ended) {
@@ -210,7 +220,8 @@ export class SolConsole {
           this.#options.notice('another session had the console; it is taken from there');
           // Meanwhile the other session may have ended it itself.
           await unlessRefused(() => client.run(deactivateSol(), signal));
-        } else if (completion === ActivateRefusal.cannotEncrypt && isProtected) isProtected = false;
+        } else if (completion === ActivateRefusal.cannotEncrypt && isProtected && quirks.solFlags === undefined)
+          isProtected = false;
         else throw described(error, completion);
       }
     }
@@ -259,7 +270,7 @@ function checkPort(activation: Activation, port: number, log: Logger): void {
 
 /** Is another try of no use? */
 function isFinal(error: unknown): boolean {
-  const over = ipmiErrors.is(error, 'IPMI_AUTH_FAILED') || ipmiErrors.is(error, 'IPMI_CLOSED');
+  const over = (['IPMI_AUTH_FAILED', 'IPMI_CLOSED', 'IPMI_NEEDS_V2'] as const).some((c) => ipmiErrors.is(error, c));
   return over || FINAL.has(completionOf(error) ?? 0);
 }
 

@@ -24,6 +24,8 @@ export interface SolState {
   readonly hold: boolean;
   /** The other side cannot take more. */
   readonly peerHolds: boolean;
+  /** An acknowledgement of 0 characters that is no NACK means all of them: a fault of old Intel boards. */
+  readonly zeroIsAll: boolean;
 }
 
 export interface InFlight {
@@ -65,7 +67,7 @@ const SENDS = 6;
 const LAST_SEQUENCE = 15;
 const NOTHING = new Uint8Array(0);
 
-export function solStart(side: SolSide, maxCharacters: number): SolState {
+export function solStart(side: SolSide, maxCharacters: number, zeroIsAll = false): SolState {
   return {
     side,
     maxCharacters,
@@ -77,6 +79,7 @@ export function solStart(side: SolSide, maxCharacters: number): SolState {
     lastTaken: 0,
     hold: false,
     peerHolds: false,
+    zeroIsAll,
   };
 }
 
@@ -148,7 +151,8 @@ function acknowledged(out: SolDecision, packet: SolPacket): void {
     out.state = { ...out.state, inFlight: refused ? { ...inFlight, sends: 0 } : undefined };
     return;
   }
-  const taken = Math.min(packet.accepted, item.bytes.length);
+  const all = out.state.zeroIsAll && packet.accepted === 0 && !refused;
+  const taken = all ? item.bytes.length : Math.min(packet.accepted, item.bytes.length);
   const tail = item.bytes.subarray(taken);
   if (taken === 0 && tail.length > 0) {
     // Nothing taken: the same again after a rest, under a new number. It counts as an answer: the BMC lives.

@@ -14,6 +14,8 @@ export interface SolEndDoors {
   ended(why: 'deactivated' | 'silent'): void;
   /** Characters that can be taken now; default: any number. */
   room?: () => number;
+  /** See `SolState`. */
+  zeroIsAll?: boolean;
 }
 
 /** Drives `decideSol` with packets and a clock. */
@@ -26,7 +28,7 @@ export class SolEnd {
 
   constructor(side: SolSide, maxCharacters: number, doors: SolEndDoors) {
     this.#doors = doors;
-    this.#state = solStart(side, maxCharacters);
+    this.#state = solStart(side, maxCharacters, doors.zeroIsAll);
   }
 
   /** Characters that wait to be sent or acknowledged. */

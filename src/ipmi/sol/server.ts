@@ -104,7 +104,9 @@ export class SolServer {
   }
 
   #activate(data: Uint8Array, sender: Sender): Answer {
-    const { type, instance } = decodePayloadRequest(data);
+    const { type, instance, flags } = decodePayloadRequest(data);
+    const { onlyFlags = flags } = this.#faults;
+    if (flags !== onlyFlags) return refuse(Completion.invalidField);
     if (sender === undefined || type !== PayloadType.sol || instance !== SOL_INSTANCE) {
       return refuse(Completion.invalidField);
     }
@@ -131,7 +133,11 @@ export class SolServer {
   #start(session: ActiveState): void {
     const end = new SolEnd('bmc', PAYLOAD_BYTES - SOL_HEADER_BYTES, {
       clock: this.#clock,
-      send: (bytes) => session.post({ type: PayloadType.sol, bytes }),
+      send: (bytes) => {
+        // The count of an acknowledgement, as old Intel boards leave it.
+        if (this.#faults.zeroAccepted === true) bytes[2] = 0;
+        session.post({ type: PayloadType.sol, bytes });
+      },
       output: (bytes) => this.#port.write(bytes),
       notice: (notice) => {
         if (notice === 'break') this.#port.sendBreak();
