@@ -42,7 +42,13 @@ test('selection by manufacturer and product, and by name', () => {
   }
   assert.equal(quirksOf(device(0, 0, 0)).overrideAppliesAtPowerOn, true);
   const named = namedQuirks(['bios-setup-ff', 'intelplus', 'slow-pace', 'bad-checksums']);
-  assert.deepEqual(named.wire, { rakp4ByIntegrity: true, bareRoleInRakp3: true, ignoreChecksums: true });
+  assert.deepEqual(named.wire, {
+    rakp4ByIntegrity: true,
+    bareRoleInRakp3: true,
+    solFlags: 0xc4,
+    solZeroIsAll: true,
+    ignoreChecksums: true,
+  });
   assert.equal(named.pace.burst, 2);
   const both = quirksOf(device(10876), named);
   assert.deepEqual([both.efiSelectors.disk, both.efiFlagBytes['bios-setup']], [0x24, 0xff]);
