@@ -115,8 +115,11 @@ export interface RaidVolumePlan {
 }
 
 export interface RamdiskBootStatus {
-  /** `insert-media` and `set-boot-media`: instead of `set-boot-network`, for machines that boot from an ISO. */
-  step: 'power-off' | 'set-boot-network' | 'insert-media' | 'set-boot-media' | 'power-on' | 'wait-agent';
+  /**
+   * `boot-mode`: only where a change of it needs a start of its own; `insert-media` and `set-boot-media`: instead of
+   * `set-boot-network`, for machines that boot from an ISO.
+   */
+  step: 'power-off' | 'boot-mode' | 'set-boot-network' | 'insert-media' | 'set-boot-media' | 'power-on' | 'wait-agent';
   since: string;
 }
 

@@ -56,6 +56,11 @@ export const provisionerErrors = defineErrors({
     retry: true,
     hint: 'the disk did not read back as wiped; look at its health',
   },
+  PROVISION_BOOT_MODE_NOT_APPLIED: {
+    blame: 'machine',
+    retry: true,
+    hint: 'see the machine’s console and the job queue of its BMC (`ingot bmc clear-jobs`), or set the boot mode by hand',
+  },
   PROVISION_BIOS_NOT_APPLIED: {
     blame: 'machine',
     retry: true,

@@ -2,6 +2,7 @@ import type { InspectResult } from '../agent-protocol/messages.ts';
 import { kubeTime } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
 import { IngotError, errorText } from '../core/errors.ts';
+import { secureBootProblem } from './boot-mode.ts';
 import { subscribeEvents, unsubscribeEvents } from './bmc-events.ts';
 import { changeDataImage } from './data-image.ts';
 import { deprovisioning } from './deprovisioning.ts';
@@ -51,6 +52,8 @@ export class NativeProvisioner implements Provisioner {
     try {
       using deadline = new Deadline(clock, 'the BMC to accept the credentials', limits.bmcMs, context.signal);
       const bmc = await bmcs.get(context);
+      const problem = secureBootProblem(context.host, bmc);
+      if (problem !== undefined) return problem;
       const info = await bmc.verify(deadline.signal);
       const poweredOn = (await bmc.powerState(deadline.signal)) === 'on';
       const suite = info.cipherSuite === undefined ? {} : { cipherSuite: info.cipherSuite };

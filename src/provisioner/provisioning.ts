@@ -4,6 +4,7 @@ import { IngotError } from '../core/errors.ts';
 import { configDriveFiles } from '../disk/configdrive.ts';
 import { chooseDisk } from '../disk/hints.ts';
 import { pinDisk } from '../disk/pin.ts';
+import { SECURE_BOOT_STEP } from './boot-mode.ts';
 import { cleanStep } from './cleaning.ts';
 import type { ImageJobs } from './image-jobs.ts';
 import { awaitImage, startImage, writeImage } from './image-steps.ts';
@@ -35,6 +36,7 @@ export function provisioning(request: ProvisionRequest, images: ImageJobs): Oper
     { name: 'write', text: 'writing the image', agent: true, run: (run) => writeImage(run, request, images) },
     { name: 'finish', text: 'finishing the disk', agent: true, run: (run) => finishDisk(run, request) },
     { name: 'leave-ramdisk', text: 'leaving the ramdisk', agent: false, run: leaveRamdisk },
+    SECURE_BOOT_STEP,
     {
       name: 'boot-disk',
       text: 'setting the boot device',

@@ -4,6 +4,7 @@ import { bootMacOf } from '../boot/host-index.ts';
 import { diagnoseBoot } from '../boot/diagnose.ts';
 import { kubeTime } from '../core/clock.ts';
 import { errorText, unreachable } from '../core/errors.ts';
+import { awaitBootMode, stageBootMode } from './boot-mode.ts';
 import { Machine } from './machine.ts';
 import { missedBoot } from './missed-boot.ts';
 import type { Run, StepResult } from './run.ts';
@@ -109,8 +110,19 @@ async function advance(run: Run, step: BootStep, since: number): Promise<Advance
   switch (step) {
     case 'power-off':
       await machine.off();
+      if (await stageBootMode(run)) {
+        await machine.on();
+        await enter(run, 'boot-mode');
+      } else {
+        await enter(run, FIRST_AFTER_OFF[run.status.media?.method ?? 'ipxe']);
+      }
+      return 'on';
+    case 'boot-mode': {
+      const result = await awaitBootMode(run, since);
+      if (result.kind !== 'next') return result;
       await enter(run, FIRST_AFTER_OFF[run.status.media?.method ?? 'ipxe']);
       return 'on';
+    }
     case 'insert-media':
       await machine.insertMedia(await run.doors.media.url(run.host, run.status));
       // Whatever the user had in the virtual CD is out now.

@@ -6,6 +6,7 @@ import { openBmc } from '../../src/bmc/open.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { assumed } from '../../src/sim/redfish/evidence.ts';
+import { dellIdrac9 } from '../../src/sim/redfish/personalities/dell-idrac9.ts';
 import { PERSONALITIES } from '../../src/sim/redfish/personalities/all.ts';
 import { redfishAddressOf } from '../../src/sim/redfish/server.ts';
 import { QUICK } from '../support/redfish-client.ts';
@@ -50,6 +51,34 @@ suite('vendors', { concurrency: true }, () => {
       }
       assert.equal(t.bmc.service.sessions.list().length, 0);
     });
+  }
+});
+
+test('redfish 4: iDRAC: another boot mode is a job for the next start, and the override for it is taken all the same', async () => {
+  const machineOptions = { bootMode: 'Legacy' } as const;
+  await using t = await startTestBmc({ personality: dellIdrac9, machineOptions });
+  const bmc = openBmc({
+    address: `redfish+http://127.0.0.1:${t.bmc.port}`,
+    credentials: { username: USER, password: PASSWORD },
+    disableCertificateVerification: false,
+    doors: { clock: systemClock, random: Math.random, log: silentLogger },
+    redfishTiming: TIMING,
+    powerTiming: { reachMs: 30_000, pollMs: 20, pollMaxMs: 200, resendMs: 1000 },
+  });
+  try {
+    const modes = bmc.bootMode ?? assert.fail();
+    assert.equal(await modes.setBootMode('uefi', never), 'pending');
+    assert.equal(await modes.bootMode(never), 'legacy');
+    await bmc.setPower('on', never);
+    await started(t.machine, 1);
+    assert.equal(await modes.bootMode(never), 'uefi');
+    assert.equal(await modes.setBootMode('uefi', never), 'done');
+    assert.equal(await modes.setSecureBoot(true, never), 'pending');
+    await bmc.setPower('cycle', never);
+    await started(t.machine, 2);
+    assert.equal(await modes.setSecureBoot(true, never), 'done');
+  } finally {
+    await bmc.close();
   }
 });
 
