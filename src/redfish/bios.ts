@@ -72,7 +72,7 @@ export class Bios {
     const settings = await this.#settings(bios, signal);
     const target = settings ?? bios;
     const written = await firstTaken(
-      bodies(target, changes),
+      bodies(bios, target, changes),
       (body) =>
         this.#doors.calls.patch(target.path, body, signal, target.etag === undefined ? {} : { etag: target.etag }),
       // Some stage without being told when, and refuse to be told (Lenovo).
@@ -124,11 +124,16 @@ export class Bios {
   }
 }
 
-function bodies(target: Resource, changes: Readonly<Record<string, BiosValue>>): JsonObject[] {
+/**
+ * With an apply time where one is advertised, beside the link to the settings object (DSP0266 §9.10) or in it: an iDRAC
+ * that is not told when to apply what it stages makes no job of it and keeps it for ever.
+ */
+function bodies(bios: Resource, target: Resource, changes: Readonly<Record<string, BiosValue>>): JsonObject[] {
   const plain = { Attributes: changes };
+  const supported = textsAt(bios.body, SETTINGS, 'SupportedApplyTimes');
   const times = textsAt(target.body, APPLY_TIME, 'ApplyTime@Redfish.AllowableValues');
-  const advertised =
-    objectAt(target.body, APPLY_TIME) !== undefined && (times.length === 0 || times.includes('OnReset'));
+  const inTarget = objectAt(target.body, APPLY_TIME) !== undefined && (times.length === 0 || times.includes('OnReset'));
+  const advertised = supported.includes('OnReset') || inTarget;
   return advertised ? [{ ...plain, [APPLY_TIME]: { ApplyTime: 'OnReset' } }, plain] : [plain];
 }
 

@@ -38,6 +38,8 @@ export interface TaskState {
   messages: readonly string[];
   /** Of a finished monitor: the answer of the original request. */
   body?: JsonObject;
+  /** When the BMC wants to be asked again, ms. */
+  retryAfterMs?: number;
 }
 
 export interface WriteOptions {

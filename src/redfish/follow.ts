@@ -40,7 +40,8 @@ export async function followTask(
     if (state?.kind === 'done' || state?.kind === 'gone') return state;
     if (state?.kind === 'failed') throw failure(address, handle, state);
     running ||= state !== undefined;
-    await sleep(clock, pause, signal);
+    // A BMC that says how long is asked neither sooner nor much later.
+    await sleep(clock, Math.max(POLL_MS, state?.retryAfterMs ?? pause), signal);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { JsonObject, TaskHandle, TaskState } from './calls.ts';
+import { retryAfterMs } from './retries.ts';
 import { numberAt, objectsAt, textAt } from './json.ts';
 import type { Reply } from './wire.ts';
 
@@ -41,6 +42,11 @@ function taskBeside(monitor: string | undefined): string | undefined {
 
 /** What an answer from a task or its monitor says. `monitor`: the answer of the request itself comes here in the end. */
 export function stateOf(reply: Reply, monitor: boolean): TaskState {
+  const pause = retryAfterMs(reply.headers);
+  return { ...bareState(reply, monitor), ...(pause === undefined ? {} : { retryAfterMs: pause }) };
+}
+
+function bareState(reply: Reply, monitor: boolean): TaskState {
   const { status, body, refusal } = reply;
   if (status === 404 || status === 410) return { kind: 'gone', state: 'gone', messages: [] };
   if (status >= 400) return { kind: 'failed', state: `HTTP ${status}`, messages: refusal.texts };

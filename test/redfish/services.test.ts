@@ -64,6 +64,11 @@ test('redfish 7: BIOS changes go to the settings object, with an apply time only
     calls.log[0],
     `PATCH ${BIOS}/Settings {"Attributes":{"Hyper":"On"},"@Redfish.SettingsApplyTime":{"ApplyTime":"OnReset"}}`,
   );
+  // Where the standard has it: beside the link (iDRAC, iLO).
+  const settings = { SettingsObject: link(`${BIOS}/Settings`), SupportedApplyTimes: ['Immediate', 'OnReset'] };
+  const idrac = biosBmc({ '@Redfish.Settings': settings }, { Attributes: {} });
+  assert.equal(await new Bios(idrac.doors).set({ Hyper: 'On' }, signal), 'pending');
+  assert.equal(idrac.calls.log[0], calls.log[0]);
   const plain = biosBmc({}, { Attributes: {} });
   assert.equal(await new Bios(plain.doors).set({ Hyper: 'On' }, signal), 'pending');
   assert.equal(plain.calls.log[0], `PATCH ${BIOS}/Settings {"Attributes":{"Hyper":"On"}}`);

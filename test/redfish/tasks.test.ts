@@ -94,6 +94,8 @@ test('redfish 3: how tasks end: states, status, a monitor with the answer of the
   assert.deepEqual((await client.task({ monitor: '/m' }, forever)).body, { Id: 'made' });
   server.on('GET', '/m', { status: 400, body: extended('Base.1.0.PropertyValueError', 'bad size') });
   assert.deepEqual((await client.task({ monitor: '/m' }, forever)).messages, ['bad size']);
+  server.on('GET', '/m', { status: 202, headers: { 'retry-after': '7' } });
+  assert.equal((await client.task({ monitor: '/m' }, forever)).retryAfterMs, 7000);
 });
 
 /** Answers of `task` in order; the last one stays. An error stands for a BMC that does not answer. */
@@ -126,6 +128,9 @@ test('redfish 3: following: a BMC that restarts, a task that is purged, one that
       return true;
     },
   );
+  // A BMC that says when to ask again is asked then.
+  const asked = await follow([{ ...running, retryAfterMs: 60_000 }, { ...running, retryAfterMs: 0 }, done]);
+  assert.ok(asked.ms >= 61_000 && asked.ms < 62_000, `${asked.ms} ms`);
   await assert.rejects(follow([running, silent]), (error) => redfishErrors.is(error, 'REDFISH_UNREACHABLE'));
   assert.ok(systemClock.now() > 0);
 });

@@ -114,7 +114,15 @@ test('dell-idrac9: configuration is busy after a write, and Inserted is stale af
 test('dell-idrac9: BIOS settings and the boot mode are jobs for the next start; tasks begin New and are purged', async () => {
   await using t = await start('dell-idrac9');
   const { system, bios, reset } = actions('dell-idrac9');
-  const set = await t.send('PATCH', `${bios}/Settings`, { Attributes: { ProcVirtualization: 'Disabled' } });
+  const wanted = { Attributes: { ProcVirtualization: 'Disabled' } };
+  assert.equal((await t.send('PATCH', `${bios}/Settings`, wanted)).status, 204, 'staged, and without a job');
+  await t.send('POST', reset, { ResetType: 'On' });
+  await t.clock.advance(2000);
+  assert.equal((await t.get(bios)).body.Attributes.ProcVirtualization, 'Enabled');
+  await t.send('POST', reset, { ResetType: 'ForceOff' });
+  await t.clock.advance(2000);
+  const applyTime = { '@Redfish.SettingsApplyTime': { ApplyTime: 'OnReset' } };
+  const set = await t.send('PATCH', `${bios}/Settings`, { ...wanted, ...applyTime });
   assert.equal(set.status, 202);
   const task = String(set.body['@odata.id']);
   assert.match(task, /JID_/);

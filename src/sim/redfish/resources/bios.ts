@@ -86,7 +86,9 @@ function patchSettings({ service, body }: Call): Reply {
     if (bios.attributes[name] === value) delete bios.pending[name];
     else bios.pending[name] = value as BiosValue;
   }
-  return biosJob(service, 'BIOS configuration');
+  // Dell’s scripts: without ApplyTime the settings are staged, and a job for them must be made.
+  bios.withoutJob = quirks.has('bios-job') && applyTime === undefined;
+  return bios.withoutJob ? NO_CONTENT : biosJob(service, 'BIOS configuration');
 }
 
 function checkAttribute(service: RedfishService, name: string, value: unknown): void {

@@ -41,6 +41,8 @@ export class BiosState {
   readonly kinds: readonly BiosAttributeKind[];
   attributes: Record<string, BiosValue>;
   pending: Record<string, BiosValue> = {};
+  /** What is pending waits for a job that nobody has asked for. */
+  withoutJob = false;
   resetPending = false;
   messages: string[] = [];
   /** Wall time of the last application, ms. */
@@ -81,7 +83,7 @@ export class BiosState {
   /** The firmware starts: what was pending is in force. @returns whether anything changed */
   apply(now: number): boolean {
     const changes = Object.keys(this.pending).length > 0 || this.resetPending;
-    if (!changes) return false;
+    if (!changes || this.withoutJob) return false;
     if (this.resetPending) {
       for (const kind of this.kinds) if (kind.readOnly !== true) this.attributes[kind.name] = kind.value;
     }
