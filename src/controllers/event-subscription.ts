@@ -39,7 +39,11 @@ export async function reconcileSubscription(
   const known = object.status?.subscriptionID ?? '';
   try {
     const events = await eventsOf(doors, object, signal);
-    if (known !== '' && (await isThere(events, known, object, signal))) return { requeueMs: CHECK_MS };
+    const there = known === '' ? undefined : (await events.subscriptions(signal)).find((s) => s.id === known);
+    if (there !== undefined && there.destination === object.spec.destination) return { requeueMs: CHECK_MS };
+    // Metal3 forbids to edit one. Of one that was edited all the same the old subscription must not stay behind; in any
+    // other it is a stranger's: a BMC that was reset gives old numbers anew.
+    if (there !== undefined && (object.metadata.generation ?? 1) > 1) await events.unsubscribe(known, signal);
     const id = await events.subscribe(await wanted(doors, object), signal);
     await say(doors, object, { subscriptionID: id });
     return { requeueMs: CHECK_MS };
@@ -51,17 +55,6 @@ export async function reconcileSubscription(
     await say(doors, object, { error: error.toString() });
     return { requeueMs: retryOf(error) };
   }
-}
-
-async function isThere(
-  events: EventControl,
-  id: string,
-  { spec }: BmcEventSubscription,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const all = await events.subscriptions(signal);
-  // A BMC that was reset gives old numbers to new subscriptions.
-  return all.some((s) => s.id === id && s.destination === spec.destination);
 }
 
 function retryOf(error: IngotError): number {

@@ -71,6 +71,18 @@ test('a BMC that has forgotten an event subscription gets it again; one that is 
   assert.equal(bed.made, 3);
 });
 
+test('an edited event subscription leaves nothing behind on the BMC', async () => {
+  const bed = await subscribed();
+  const destination = 'https://192.0.2.9/elsewhere';
+  await bed.store.patch(BMC_EVENT_SUBSCRIPTION, key('sub'), { spec: { destination } });
+  await bed.subscription();
+  assert.deepEqual(
+    [...bed.subscriptions].map(([id, s]) => [id, s.destination]),
+    [['/subs/2', destination]],
+  );
+  assert.deepEqual(await statusOf(bed), { subscriptionID: '/subs/2' });
+});
+
 test('a dead BMC does not hold up a deleted event subscription for ever', async () => {
   const bed = await subscribed();
   bed.capabilities.events!.unsubscribe = () => Promise.reject(bmcErrors.make('BMC_UNREACHABLE', 'silent'));

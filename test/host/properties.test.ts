@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import fc from 'fast-check';
 import type { ProvisioningState } from '../../src/api/baremetalhost.ts';
-import { BARE_METAL_HOST } from '../../src/api/resources.ts';
+import { BARE_METAL_HOST, HOST_FIRMWARE_SETTINGS } from '../../src/api/resources.ts';
 import { HostIndex } from '../../src/host/host-index.ts';
 import { mayMove } from '../../src/host/states.ts';
 import type { Op } from '../support/fake-provisioner.ts';
+import { wishHyper } from '../support/firmware-wish.ts';
 import { HostLab, IMAGE, KEY, OTHER_IMAGE } from '../support/host-lab.ts';
 
 /** What people, Secrets and machines may do to a host at any moment. */
@@ -17,6 +18,7 @@ type Act =
   | { act: 'throw'; op: Op }
   | { act: 'hold'; op: Op; on: boolean }
   | { act: 'switch'; on: boolean }
+  | { act: 'wish' }
   | { act: 'restart' }
   | { act: 'delete' }
   | { act: 'wait' };
@@ -32,6 +34,7 @@ const OPS: Op[] = [
   'powerState',
   'powerOn',
   'powerOff',
+  'service',
 ];
 
 const op = fc.constantFrom(...OPS);
@@ -77,6 +80,7 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   },
   { weight: 1, arbitrary: presence('baremetalhost.metal3.io/paused', '') },
   { weight: 1, arbitrary: fc.constant<Act>({ act: 'password' }) },
+  { weight: 2, arbitrary: fc.constant<Act>({ act: 'wish' }) },
   { weight: 3, arbitrary: fc.constant<Act>({ act: 'restart' }) },
   { weight: 1, arbitrary: fc.constant<Act>({ act: 'delete' }) },
   { weight: 4, arbitrary: fc.constant<Act>({ act: 'wait' }) },
@@ -102,6 +106,8 @@ async function perform(lab: HostLab, a: Act): Promise<void> {
     case 'switch':
       lab.provisioner.power.set('lab/node-0', a.on);
       return undefined;
+    case 'wish':
+      return await wishHyper(lab);
     case 'restart':
       return await lab.restart();
     case 'delete':
@@ -128,11 +134,11 @@ async function checkInvariants(lab: HostLab, last: { state: ProvisioningState })
   const { state } = status.provisioning;
   assert.ok(state === last.state || mayMove(last.state, state), `${last.state} → ${state}`);
   last.state = state;
-  assert.equal(
-    status.operationalStatus === 'error',
-    status.errorMessage !== '' && status.operationalStatus !== 'delayed' && status.operationalStatus !== 'detached',
-    JSON.stringify(status),
-  );
+  // These say more than that there was an error.
+  const louder = ['delayed', 'detached', 'servicing'].includes(status.operationalStatus);
+  assert.equal(status.operationalStatus === 'error', status.errorMessage !== '' && !louder, JSON.stringify(status));
+  const deployed = state === 'provisioned' || state === 'externally provisioned';
+  assert.ok(deployed || status.operationalStatus !== 'servicing', `servicing while ${state}`);
   assert.equal(status.errorType !== undefined, status.errorMessage !== '');
   assert.ok(status.errorCount >= 0 && status.provisioningFailCount >= 0);
   assert.equal(status.conditions?.length, 6);
@@ -209,6 +215,12 @@ suite('properties of the lifecycle', () => {
       async (lab) => {
         await lab.edit({ image: IMAGE });
         await calmly(lab);
+        await lab.annotate({ 'reboot.metal3.io': '' });
+      },
+      async (lab) => {
+        await lab.edit({ image: IMAGE });
+        await calmly(lab);
+        await wishHyper(lab, 'On');
         await lab.annotate({ 'reboot.metal3.io': '' });
       },
       async (lab) => {
@@ -341,6 +353,7 @@ async function end(story: (lab: HostLab) => Promise<void>, kill: number) {
     hardware: host?.status?.hardware,
     secret: (await lab.secretOf('bmc'))?.metadata.finalizers,
     data: (await lab.hardwareData())?.spec,
+    settings: (await lab.store.list(HOST_FIRMWARE_SETTINGS))[0]?.status?.settings,
   };
   return { writes, final };
 }

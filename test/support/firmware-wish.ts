@@ -29,10 +29,24 @@ export async function wishSettings(lab: HostLab, options: { valid?: boolean; loo
 /** What the controller would write of them now. */
 export async function lookAtSettings(lab: HostLab, generation?: number, valid = true): Promise<void> {
   const held = await lab.store.get(HOST_FIRMWARE_SETTINGS, KEY);
-  const settings = { Hyper: 'Off', Cores: '4' };
-  const changed = Object.entries(held.spec.settings).some(([k, v]) => settings[k as 'Hyper'] !== String(v));
+  const settings = held.status?.settings ?? { Hyper: 'Off', Cores: '4' };
+  const changed = Object.entries(held.spec.settings).some(([k, v]) => settings[k] !== String(v));
   const seen = conditions(changed, valid, generation ?? held.metadata.generation ?? 0);
   await lab.store.updateStatus(HOST_FIRMWARE_SETTINGS, { ...held, status: { settings, conditions: seen } });
+}
+
+/**
+ * Wishes for a value of `Hyper`, looked at at once; may be applied whenever the machine is rebooted. Can be repeated.
+ * @param value undefined: the other one than the machine has
+ */
+export async function wishHyper(lab: HostLab, value?: 'On' | 'Off'): Promise<void> {
+  if ((await lab.store.list(HOST_UPDATE_POLICY)).length === 0) await policy(lab, { firmwareSettings: 'onReboot' });
+  const held =
+    (await lab.store.list(HOST_FIRMWARE_SETTINGS))[0] ??
+    (await lab.store.create(HOST_FIRMWARE_SETTINGS, { ...object('HostFirmwareSettings'), spec: { settings: {} } }));
+  const Hyper = value ?? (held.status?.settings['Hyper'] === 'On' ? 'Off' : 'On');
+  await lab.store.update(HOST_FIRMWARE_SETTINGS, { ...held, spec: { settings: { Hyper } } });
+  await lookAtSettings(lab);
 }
 
 export async function wishUpdates(
