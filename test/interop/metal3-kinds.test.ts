@@ -187,6 +187,25 @@ suite('Metal3’s smaller kinds on a real kube-apiserver', { timeout: 280_000 },
     assert.deepEqual(sim.bmc.service.subscriptions.list(), []);
   });
 
+  test('manifests of kinds that Ingot leaves to others apply', async () => {
+    const hostClaimNamespaces = { names: ['tenant'], nameMatches: '^t', hasLabels: [{ name: 'team', value: 'a' }] };
+    const hostSelector = { matchLabels: { a: 'b' }, matchExpressions: [{ key: 'k', operator: 'in', values: ['v'] }] };
+    await operator.apply(
+      object('PreprovisioningImage', { architecture: 'x86_64', acceptFormats: ['iso', 'initrd'] }, 'other'),
+      object('HostClaim', { poweredOn: true, image: { url: 'http://192.0.2.2/x' }, hostSelector }, 'other'),
+      object('HostDeployPolicy', { hostClaimNamespaces }, 'other'),
+      object(
+        'HostNetworkAttachment',
+        { nativeVLAN: 7, mode: 'trunk', allowedVLANs: ['8', '10-20'], mtu: 9000 },
+        'other',
+      ),
+      object('BareMetalSwitch', { address: '192.0.2.3', deviceType: 'x', macAddress: '52:54:00:00:00:01' }, 'other'),
+    );
+    assert.equal(await operator.get('bms/other', '{.spec.driver}'), 'generic-switch');
+    const wrong = object('HostNetworkAttachment', { nativeVLAN: 5000, mode: 'access' }, 'wrong');
+    await assert.rejects(operator.apply(wrong), /spec\.nativeVLAN/);
+  });
+
   test('with the host goes what is its own, and its Secrets are let go', async () => {
     await operator.kubectl('delete', HOST, '--timeout=60s');
     for (const kind of [SETTINGS, COMPONENTS, 'hostupdatepolicy/r1', 'secret/bmc']) {
