@@ -2,8 +2,23 @@ import { createHash } from 'node:crypto';
 import { ENVIRONMENT_LABEL, ENVIRONMENT_VALUE } from '../api/annotations.ts';
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import type { Secret } from '../api/core-types.ts';
-import { type ObjectKey, keyOf, keyText, splitKey } from '../api/meta.ts';
-import { BARE_METAL_HOST, DATA_IMAGE, SECRET } from '../api/resources.ts';
+import {
+  type Condition,
+  type KubeObject,
+  type ObjectKey,
+  type ResourceType,
+  keyOf,
+  keyText,
+  splitKey,
+} from '../api/meta.ts';
+import {
+  BARE_METAL_HOST,
+  DATA_IMAGE,
+  HOST_FIRMWARE_COMPONENTS,
+  HOST_FIRMWARE_SETTINGS,
+  HOST_UPDATE_POLICY,
+  SECRET,
+} from '../api/resources.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
@@ -86,7 +101,7 @@ export function startHostController(options: HostControllerOptions): HostControl
   const watches = [
     watchHosts(options.store, index, edited, signal),
     watchSecrets(options.store, index, edited, signal),
-    watchDataImages(options.store, edited, signal),
+    ...WISHES.map((wish) => watchWishes(options.store, wish, edited, signal)),
   ];
   const guarded = watches.map(async (watch) => {
     try {
@@ -169,14 +184,33 @@ async function watchSecrets(store: Store, index: HostIndex, edited: Edited, sign
   }
 }
 
-/** Queues the host whose machine may wait for another image, or for none. */
-async function watchDataImages(store: Store, edited: Edited, signal: AbortSignal): Promise<void> {
+/** A kind whose objects have the names of the hosts that they are for. */
+interface Wish {
+  type: ResourceType;
+  /** What a host may have to act on, as one text. */
+  of: (object: KubeObject & { status?: { conditions?: Condition[] } }) => string;
+}
+
+const asked = ({ metadata }: KubeObject) => [metadata.uid, metadata.generation, metadata.deletionTimestamp];
+
+const WISHES: readonly Wish[] = [
+  { type: DATA_IMAGE, of: (image) => JSON.stringify(asked(image)) },
+  { type: HOST_UPDATE_POLICY, of: (policy) => JSON.stringify(asked(policy)) },
+  // The word of the controllers counts, not the wish itself.
+  ...[HOST_FIRMWARE_SETTINGS, HOST_FIRMWARE_COMPONENTS].map((type) => ({
+    type,
+    of: ({ metadata, status }: Parameters<Wish['of']>[0]) =>
+      JSON.stringify([metadata.uid, status?.conditions?.map((c) => [c.type, c.status, c.observedGeneration])]),
+  })),
+];
+
+/** Queues hosts whose DataImage or firmware is wished otherwise: none waits for its next poll, or rests after a failure. */
+async function watchWishes(store: Store, { type, of }: Wish, edited: Edited, signal: AbortSignal): Promise<void> {
   const seen = new Map<string, string>();
-  for await (const event of store.watch(DATA_IMAGE, { signal })) {
+  for await (const event of store.watch(type, { signal })) {
     if (event.type === 'synced') continue;
     const key = keyText(keyOf(event.object));
-    const { uid, generation, deletionTimestamp } = event.object.metadata;
-    const wish = event.type === 'deleted' ? 'deleted' : JSON.stringify([uid, generation, deletionTimestamp]);
+    const wish = event.type === 'deleted' ? 'deleted' : of(event.object);
     const known = seen.get(key);
     if (event.type === 'deleted') seen.delete(key);
     else seen.set(key, wish);

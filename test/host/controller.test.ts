@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { BareMetalHost } from '../../src/api/baremetalhost.ts';
-import { BARE_METAL_HOST, SECRET } from '../../src/api/resources.ts';
+import { BARE_METAL_HOST, HOST_FIRMWARE_SETTINGS, SECRET } from '../../src/api/resources.ts';
 import { FakeClock, sleep } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { Metrics } from '../../src/core/metrics.ts';
 import { type HostControllerConfig, startHostController } from '../../src/host/controller.ts';
 import { FakeProvisioner } from '../support/fake-provisioner.ts';
+import { conditions } from '../support/firmware-wish.ts';
 import { MemoryStore } from '../support/memory-store.ts';
 
 function bench(config: Partial<HostControllerConfig> = {}) {
@@ -65,6 +66,45 @@ suite('host controller', () => {
     b.stop.abort();
     await controller.done;
     assert.equal(b.clock.waiting, 0);
+  });
+
+  test('a wish for other firmware wakes its host at once, also one that rests after a failure', async () => {
+    const b = bench();
+    const controller = b.start();
+    await b.add('node', MAC);
+    const made = await b.store.create(HOST_FIRMWARE_SETTINGS, {
+      apiVersion: 'metal3.io/v1alpha1',
+      kind: 'HostFirmwareSettings',
+      metadata: { name: 'node', namespace: 'lab' },
+      spec: { settings: { Hyper: 'On' } },
+    });
+    await b.clock.advance(5_000);
+    assert.equal(await b.state('node'), 'available');
+    const prepared = () => b.provisioner.of('prepare').length;
+    const look = async (changed: boolean, observedGeneration: number) => {
+      const held = await b.store.get(HOST_FIRMWARE_SETTINGS, { namespace: 'lab', name: 'node' });
+      const status = { settings: { Hyper: 'Off' }, conditions: conditions(changed, true, observedGeneration) };
+      await b.store.updateStatus(HOST_FIRMWARE_SETTINGS, { ...held, status });
+    };
+    const before = prepared();
+    b.provisioner.fail('prepare', 'the machine does not take it');
+    await look(true, made.metadata.generation ?? 0);
+    await b.clock.advance(2_000);
+    assert.equal(prepared(), before + 1, 'not at the next poll');
+    assert.equal((await b.get('node')).status?.errorType, 'preparation error');
+    await b.clock.advance(2_000);
+    assert.equal(prepared(), before + 1, 'its own notes are no reason');
+    const edited = await b.store.patch(
+      HOST_FIRMWARE_SETTINGS,
+      { namespace: 'lab', name: 'node' },
+      { spec: { settings: { Hyper: 'Auto' } } },
+    );
+    await look(true, edited.metadata.generation ?? 0);
+    await b.clock.advance(2_000);
+    assert.equal(prepared(), before + 2, 'the rest is over');
+    assert.equal(await b.state('node'), 'available');
+    b.stop.abort();
+    await controller.done;
   });
 
   test('forty dead BMCs do not keep a living host waiting for more than a few seconds', async () => {
