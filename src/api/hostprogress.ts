@@ -90,6 +90,8 @@ export interface FirmwareProgress {
   switchedOff?: boolean;
   /** The machine was restarted for it. */
   restarted?: boolean;
+  /** It is done; the BMC is looked at until it answers steadily. */
+  settling?: { since: string; /** Good ones in a row. */ reads: number; readAt: string };
 }
 
 export interface RaidProgress {

@@ -91,6 +91,9 @@ export interface Limits {
   raidMs: number;
   /** One firmware update, the restarts of BMC and machine included. */
   firmwareMs: number;
+  /** Between two looks at a BMC that was just flashed, and how long it may take until it answers steadily. */
+  settleEveryMs: number;
+  settleMs: number;
   cleanMs: number;
   finishMs: number;
   /** Least time for a write; large images get more. */
@@ -120,6 +123,8 @@ export const DEFAULT_LIMITS: Limits = {
   raidOrderMs: 30_000,
   raidMs: 1_200_000,
   firmwareMs: 7_200_000,
+  settleEveryMs: 30_000,
+  settleMs: 480_000,
   cleanMs: 900_000,
   finishMs: 300_000,
   writeMs: 1_800_000,

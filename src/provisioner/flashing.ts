@@ -5,6 +5,7 @@ import { kubeTime } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
 import { troubled } from './operation.ts';
 import type { Run, StepResult } from './run.ts';
+import { settle } from './settling.ts';
 
 const POLL_MS = 5000;
 
@@ -55,6 +56,7 @@ export async function awaitFlash(run: Run, wished: readonly FirmwareUpdate[] = [
   return { kind: 'next' };
 }
 
+const SETTLING = 'the BMC to answer steadily after its update';
 const FLASHING = 'the BMC to end a firmware update';
 
 /** Undefined: the BMC does not say, and will not. */
@@ -100,12 +102,12 @@ async function follow(
 ): Promise<StepResult> {
   const { update = { component: 'firmware', url: '' }, finished } = progress;
   const { component } = update;
+  if (progress.settling !== undefined) return settled(run, progress, update);
   const state = await firmware.state(progress.handle, signal);
   switch (state.kind) {
     case 'done':
       run.see('bmc', 'firmware-done', `${component}: ${state.text}`);
-      await run.update({ firmware: { finished: [...finished, update], since: kubeTime(run.now) } });
-      return { kind: 'again', ms: 0 };
+      return settled(run, progress, update);
     case 'failed':
       await run.update({ firmware: { finished, since: kubeTime(run.now) } });
       return { kind: 'failed', code: 'PROVISION_FIRMWARE_FAILED', message: `${component}: ${state.text}` };
@@ -119,6 +121,22 @@ async function follow(
       if (state.percent !== undefined) await run.update({ percent: state.percent });
       return (await failedLate(run, progress, component, state.text)) ?? { kind: 'again', ms: POLL_MS };
   }
+}
+
+/** An update is over when its BMC answers steadily again: the next one, or a restart, would meet one that comes and goes. */
+async function settled(run: Run, progress: Progress & { handle: string }, update: FirmwareUpdate): Promise<StepResult> {
+  const store = async (settling: NonNullable<Progress['settling']>) => {
+    await run.update({ firmware: { ...progress, settling } });
+    if (run.status.wait?.name === SETTLING) return;
+    await run.update({ wait: run.wait(SETTLING, run.doors.limits.settleMs, 'that the BMC is reached') });
+  };
+  const result = await settle(run, progress, store);
+  if (result === 'waiting') return { kind: 'again', ms: Math.min(POLL_MS, run.doors.limits.settleEveryMs) };
+  const finished = result === 'settled' ? [...progress.finished, update] : progress.finished;
+  await run.update({ firmware: { finished, since: kubeTime(run.now) }, wait: undefined });
+  if (result === 'settled') return { kind: 'again', ms: 0 };
+  const message = `${update.component}: updated, but ${run.doors.limits.settleMs / 1000} s later the BMC does not answer steadily`;
+  return { kind: 'failed', code: 'PROVISION_FIRMWARE_FAILED', message };
 }
 
 async function failedLate(

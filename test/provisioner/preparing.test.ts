@@ -105,6 +105,28 @@ describe('provisioner: preparing', () => {
     assert.equal(engine.book.status(KEY).firmware, undefined);
   });
 
+  it('a BMC that comes and goes after its update must answer three times in a row before the next begins', async () => {
+    const [bmc, bios] = ['bmc', 'bios'].map((component) => ({ component, url: 'http://192.0.2.9/a' }));
+    const answers: boolean[] = [];
+    let down = [true, false, false, true];
+    const verify = world.machine.verify.bind(world.machine);
+    world.machine.verify = () => {
+      const silent = firmware.started.length === 1 && (down.shift() ?? false);
+      if (firmware.started.length === 1) answers.push(!silent);
+      return silent ? Promise.reject(bmcErrors.make('BMC_UNREACHABLE', 'restarting')) : verify();
+    };
+    assert.deepEqual(await prepare({ settings: {}, updates: [bmc!, bios!] }), { kind: 'done' });
+    assert.deepEqual(answers, [false, true, true, false, true, true, true]);
+    assert.deepEqual(firmware.started, ['bmc', 'bios']);
+
+    down = Array.from({ length: 1000 }, () => true);
+    firmware.started.length = 0;
+    world.limits.settleMs = 0;
+    await setState('preparing');
+    const lost = await prepare({ settings: {}, updates: [{ component: 'bmc', url: 'http://192.0.2.9/c' }] });
+    assert.match(lost.kind === 'failed' ? lost.message : '', /bmc: updated, but 0 s later the BMC does not answer/);
+  });
+
   it('an update that nobody wishes for any more is followed to its end before the next begins, or the power is cut', async () => {
     firmware.updates = [
       { kind: 'running', text: 'flashing' },

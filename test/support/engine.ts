@@ -70,6 +70,8 @@ const FAST: Limits = {
   finishMs: 5000,
   writeMs: 5000,
   softOffMs: 1000,
+  settleEveryMs: 0,
+  settleMs: 2000,
   bmcTroubleMs: 2000,
 };
 

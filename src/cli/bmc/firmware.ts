@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { FirmwareControl, UpdateState } from '../../bmc/capabilities.ts';
 import { bmcErrors } from '../../bmc/errors.ts';
+import { awaitSettled } from '../../bmc/settle.ts';
 import { sleep, systemClock } from '../../core/clock.ts';
 import { type LeafOptions, leaf, need, runLeaf } from './leaf.ts';
 import type { Result } from './output.ts';
@@ -37,7 +38,11 @@ export function firmwareCommand(): Command {
           const control = need(bmc, 'firmware');
           const handle = await begin(control, component, image, signal);
           if (!options.wait) return { facts: { address: bmc.address, component, handle } };
-          return follow(control, handle, { address: bmc.address, component }, signal);
+          const result = await follow(control, handle, { address: bmc.address, component }, signal);
+          if (component !== 'bmc') return result;
+          process.stderr.write('waiting for the BMC to answer steadily\n');
+          await awaitSettled(bmc, systemClock, signal);
+          return result;
         }),
       ),
   );

@@ -209,6 +209,7 @@ const PROGRESS: Complete<HostProgressStatus> = {
     since: AT,
     switchedOff: true,
     restarted: true,
+    settling: { since: AT, reads: 1, readAt: AT },
   },
   raid: {
     wanted: 'd',
