@@ -3,6 +3,7 @@ import { errorText } from '../../core/errors.ts';
 import { simErrors } from '../errors.ts';
 import { expanded, passQuery } from './query.ts';
 import { Refusal } from './messages.ts';
+import { ROOT } from './paths.ts';
 import { type Body, type Call, type Method, type Reply, type Route, type Router, allowed, isReply } from './router.ts';
 import type { RedfishService } from './service.ts';
 import { type Account, ROLES } from './state/accounts.ts';
@@ -52,7 +53,8 @@ async function run(
   if (account === undefined && !free) {
     throw new Refusal(401, 'NoValidSession', [], { headers: { 'WWW-Authenticate': 'Basic realm="Redfish"' } });
   }
-  if (service.quirks.has('identity-refused') && request.headers['accept-encoding'] === 'identity') {
+  const identity = request.headers['accept-encoding'] === 'identity';
+  if (identity && path.startsWith(`${ROOT}/Registries/`) && service.quirks.has('identity-refused')) {
     throw new Refusal(406, 'NotAcceptable');
   }
   if (found === undefined) throw new Refusal(404, 'ResourceMissingAtURI', [path.slice(0, 200)]);

@@ -12,7 +12,7 @@ type QuirkRule =
   | { kind: 'no-sessions' }
   /** A failed login is answered with 200 and an error body, without a token. */
   | { kind: 'login-answers-200' }
-  /** 406 for `Accept-Encoding: identity`. */
+  /** 406 for `Accept-Encoding: identity` on registries, which are stored compressed. */
   | { kind: 'identity-refused' }
   /** `weak`: W/ tags, and If-Match must repeat them; `weak-read-strong-write`: 412 unless W/ is stripped; `none`: no tags. */
   | { kind: 'etags'; form: 'none' | 'weak' | 'weak-read-strong-write' | 'refuses-if-match' }

@@ -8,7 +8,10 @@ const CAPTURE = 'github.com/NVIDIA/libredfish: tests/mockups/hpe';
 export const ILO_QUIRKS: readonly Quirk[] = [
   {
     kind: 'identity-refused',
-    evidence: reference('2.1', 'Gen10 and later may answer 406 to Accept-Encoding: identity [sushy:connector.py]'),
+    evidence: seenIn(
+      'openstack/sushy: sushy/connector.py',
+      'some Gen10 Plus machines do not take identity for registries',
+    ),
   },
   {
     kind: 'eject-needs-body',
