@@ -88,8 +88,8 @@ function* switchOn(pass: Pass): Steps<Verdict> {
 
 function* switchOff(pass: Pass, wanted: 'soft' | 'hard'): Steps<Verdict> {
   const failedBefore = failedIn(pass, 'power management error');
-  // Whatever failed before, politeness has been tried long enough.
-  const mode = pass.status.errorCount > 0 ? 'hard' : wanted;
+  // Whatever failed before, politeness has been tried long enough. A servicing that failed has left an OS that is well.
+  const mode = pass.status.errorCount > 0 && !failedIn(pass, 'servicing error') ? 'hard' : wanted;
   const outcome = yield* ask('powerOff', { mode, force: failedBefore });
   if (outcome.kind === 'failed' && mode === 'soft') {
     return fail(pass, 'power management error', SOFT_FAILED + failureText(outcome));

@@ -27,16 +27,19 @@ export function* serviceIfDue(pass: Pass, startsNow: boolean): Steps<Verdict | u
     return { kind: 'continue', requeueMs: FIRMWARE_LOOK_MS };
   }
   if (!servicing && wishesNothing(wish)) return undefined;
-  if (status.operationalStatus !== 'servicing') {
+  const failedBefore = failedIn(pass, 'servicing error');
+  if (status.operationalStatus !== 'servicing' && !(failedBefore && status.poweredOn)) {
     status.operationalStatus = 'servicing';
     return { kind: 'again' };
   }
-  const outcome = yield* ask('service', { restart: failedIn(pass, 'servicing error'), firmware: wish });
+  const outcome = yield* ask('service', { restart: failedBefore, firmware: wish });
   if (outcome.kind === 'failed') {
     if (wish.updates.length > 0) yield* ask('firmware-failed', undefined);
-    return fail(pass, 'servicing error', failureText(outcome));
+    const later = status.poweredOn ? '; the machine runs: what is left is tried at its next reboot' : '';
+    return fail(pass, 'servicing error', failureText(outcome) + later);
   }
   if (outcome.kind === 'continue') {
+    if (outcome.idle === true) return undefined;
     clearError(status, 'servicing');
     return { kind: 'continue', requeueMs: outcome.requeueMs };
   }

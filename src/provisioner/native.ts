@@ -104,8 +104,8 @@ export class NativeProvisioner implements Provisioner {
     return outcome;
   }
 
-  service(context: HostContext, options: { firmware: FirmwareWish }): Promise<Outcome<object>> {
-    return service(new Run(this.#doors, context), options.firmware);
+  service(context: HostContext, options: { restart: boolean; firmware: FirmwareWish }): Promise<Outcome<object>> {
+    return service(new Run(this.#doors, context), options.firmware, options.restart);
   }
 
   provision(context: HostContext, request: ProvisionRequest): Promise<Outcome<object>> {

@@ -22,6 +22,7 @@ export interface Provisioner {
   /**
    * Firmware and BIOS settings of a machine that has an OS, through its BMC alone; may switch the machine on, never cuts a
    * running OS off. A wish for nothing ends what is under way; an update that the BMC is at is waited for.
+   * @param options `restart`: it failed before. Then an OS that runs is left alone: its owner reboots it when it suits.
    */
   service(host: HostContext, options: { restart: boolean; firmware: FirmwareWish }): Promise<Outcome<object>>;
   provision(host: HostContext, options: ProvisionRequest): Promise<Outcome<object>>;
@@ -124,8 +125,11 @@ export interface ConfigData {
 
 export type Outcome<T> =
   | ({ kind: 'done' } & T)
-  /** Still working; call again in `requeueMs`. `dirty`: something changed that belongs in status. */
-  | { kind: 'continue'; requeueMs: number; dirty: boolean }
+  /**
+   * Still working; call again in `requeueMs`. `dirty`: something changed that belongs in status. `idle`: nothing is under
+   * way, and what failed stays failed until something happens to the machine.
+   */
+  | { kind: 'continue'; requeueMs: number; dirty: boolean; idle?: true }
   /** A failure for the person: recorded as errorType of the phase. `code` is a stable IngotError code. */
   | {
       kind: 'failed';

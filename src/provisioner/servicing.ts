@@ -7,6 +7,9 @@ import { step } from './preparing.ts';
 import type { FirmwareWish, Outcome } from './provisioner.ts';
 import { type Run, type StepResult, outcomeOf } from './run.ts';
 
+/** Nothing is waited for but a reboot. */
+const IDLE_MS = 60_000;
+
 /**
  * Firmware and BIOS settings of a machine that has an OS and was switched off by its owner (metal3-compat §2.13). All of
  * it goes through the BMC; the machine boots nothing but its own disk. Its OS may start before the work is over: settings
@@ -36,12 +39,19 @@ export function servicing({ settings, updates }: FirmwareWish): OperationTable {
   };
 }
 
-/** Does a bounded piece of the servicing; a wish for nothing ends what is under way. */
-export async function service(run: Run, wish: FirmwareWish): Promise<Outcome<object>> {
+/**
+ * Does a bounded piece of the servicing; a wish for nothing ends what is under way.
+ * @param again it failed before
+ */
+export async function service(run: Run, wish: FirmwareWish, again: boolean): Promise<Outcome<object>> {
   const waiting = await outcomeOf(() => awaitFlash(run, wish.updates));
   if (waiting.kind !== 'done') return waiting;
   const table = servicing(wish);
   if (table.steps.length > 0) {
+    // One reboot was asked for and has been had.
+    if (again && run.operation?.kind !== 'service' && run.status.bmc?.poweredOn === true) {
+      return { kind: 'continue', requeueMs: IDLE_MS, dirty: false, idle: true };
+    }
     const outcome = await runOperation(run, table, wish);
     if (outcome.kind === 'failed') await forgetFlashed(run);
     return outcome;

@@ -119,6 +119,33 @@ suite('servicing', () => {
     assert.equal((await lab.status()).errorCount, 0);
   });
 
+  test('a failure after the machine has started leaves its OS alone until somebody reboots it', async () => {
+    const lab = await deployed();
+    await policy(lab, { firmwareSettings: 'onReboot' });
+    await wishSettings(lab);
+    lab.provisioner.held.add('service');
+    await reboot(lab);
+    await lab.until((host) => host?.status?.operationalStatus === 'servicing');
+    lab.provisioner.power.set('lab/node-0', true);
+    await lab.pass();
+    lab.provisioner.held.delete('service');
+    lab.provisioner.fail('service', 'BIOS settings not in force');
+    await lab.until((host) => host?.status?.errorType === 'servicing error');
+    assert.match((await lab.status()).errorMessage, /not in force .*at its next reboot$/);
+    lab.trace.length = 0;
+    const power = lab.watchPower();
+    await lab.settle();
+    await lab.clock.advance(3_600_000);
+    await lab.settle();
+    assert.deepEqual(lab.trace, ['provisioned/error'], 'no flicker');
+    assert.deepEqual(power, []);
+    await reboot(lab);
+    await lab.until((host) => host?.status?.operationalStatus === 'OK' && host.status.poweredOn);
+    assert.deepEqual(power, [false, true]);
+    assert.partialDeepStrictEqual(lab.provisioner.of('powerOff').at(-1), { options: { mode: 'soft' } });
+    assert.equal((await lab.store.get(HOST_FIRMWARE_SETTINGS, KEY)).status?.settings['Hyper'], 'On');
+  });
+
   test('the wish put back ends a servicing that fails: the machine is switched on as it is', async () => {
     const lab = await deployed();
     await policy(lab, { firmwareSettings: 'onReboot' });
@@ -171,6 +198,7 @@ suite('servicing', () => {
     lab.provisioner.held.add('service');
     await reboot(lab);
     await lab.until((host) => host?.status?.operationalStatus === 'servicing');
+    await lab.pass();
     // Started by the servicing itself: from here on nothing but its error says that it is not over.
     lab.provisioner.power.set('lab/node-0', true);
     await lab.pass();

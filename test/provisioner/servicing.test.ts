@@ -49,7 +49,8 @@ describe('provisioner: servicing', () => {
     await world.store.patchStatus(BARE_METAL_HOST, KEY, { status: whole });
   };
 
-  const once = async (firmware: FirmwareWish) => engine.provisioner.service(await engine.context(), { firmware });
+  const once = async (firmware: FirmwareWish, restart = false) =>
+    engine.provisioner.service(await engine.context(), { restart, firmware });
 
   /** As the lifecycle does: each pass adopts, reads power, and goes on. */
   async function service(wish: FirmwareWish, each: () => Promise<void> = async () => {}): Promise<Outcome<object>> {
@@ -161,6 +162,19 @@ describe('provisioner: servicing', () => {
     };
     const refused = await once(SETTINGS);
     assert.equal(refused.kind === 'failed' ? refused.code : refused.kind, 'BMC_AUTH_FAILED');
+  });
+
+  it('tried again it leaves an OS that runs alone, but goes on with what is under way', async () => {
+    world.machine.running = 'disk:os';
+    await engine.provisioner.powerState(await engine.context());
+    assert.partialDeepStrictEqual(await once(SETTINGS, true), { kind: 'continue', idle: true });
+    assert.deepEqual(world.machine.writes, []);
+    await world.machine.cutPower();
+    await engine.provisioner.powerState(await engine.context());
+    world.limits.softOffMs = 60_000;
+    await once({ settings: { Hyper: 'On', Nope: '1' }, updates: [] });
+    for (let i = 0; i < 5; i++) if ((await once(SETTINGS, true)).kind === 'done') break;
+    assert.deepEqual(world.machine.writes, ['bios', 'on']);
   });
 
   it('a BMC without BIOS settings is told by name', async () => {

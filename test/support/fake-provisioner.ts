@@ -58,6 +58,7 @@ export class FakeProvisioner implements Provisioner {
   readonly #scripts = new Map<Op, Script[]>();
   readonly #permanent = new Map<Op, Script>();
   readonly #left = new Map<string, number>();
+  #servicing = false;
 
   /** The next `times` calls of `op` fail. */
   fail(op: Op, message: string, times = 1, extra: { code?: string; untilEdited?: boolean } = {}): void {
@@ -116,7 +117,15 @@ export class FakeProvisioner implements Provisioner {
   }
 
   async service(host: HostContext, options: { restart: boolean; firmware: FirmwareWish }): Promise<Outcome<object>> {
-    return this.#run('service', host, options, () => ({}));
+    // As the real one: what has failed on a machine that runs waits for its next reboot.
+    const on = this.power.get(nameOf(host)) === true;
+    const wished = Object.keys(options.firmware.settings).length + options.firmware.updates.length > 0;
+    if (options.restart && on && wished && !this.#servicing) {
+      return { kind: 'continue', requeueMs: 60_000, dirty: false, idle: true };
+    }
+    const outcome = this.#run('service', host, options, () => ({}));
+    this.#servicing = outcome.kind === 'continue';
+    return outcome;
   }
 
   async provision(host: HostContext, options: ProvisionRequest): Promise<Outcome<object>> {
