@@ -52,6 +52,11 @@ export type MachineChange = 'boot' | 'on' | 'off';
 
 /** A real server's supply needs this long between off and on in a power cycle; ours does not, but not zero either. */
 const CYCLE_PAUSE_MS = 500;
+/**
+ * A firmware that is told to restart tries one way after the other, and QEMU on a busy host carries out several of them
+ * (seen with SeaBIOS: 4 to 110 ms apart). Resets with shorter pauses are one start, and all of them take its boot order.
+ */
+const ONE_START_MS = 500;
 
 /** One virtual machine behind a BMC. Commands run one after the other, in the order they came. */
 export class Machine {
@@ -66,6 +71,8 @@ export class Machine {
   #cd: string | undefined;
   readonly #listeners = new Set<(event: MachineChange) => void>();
   #expiry: Timer | undefined;
+  /** Runs while a restart may still consist of more resets. */
+  #restarting: Timer | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(spec: MachineSpec, doors: MachineDoors, state: MachineState) {
@@ -180,6 +187,7 @@ export class Machine {
    */
   setBootFlags(flags: BootFlags, how: { lasting?: boolean } = {}): Promise<void> {
     return this.#queue(async () => {
+      await this.#endRestart();
       if (!bootDeviceSupported(flags, this.spec.cd))
         throw simErrors.make('SIM_BOOT_DEVICE_UNSUPPORTED', `${this.spec.name} cannot boot from ${flags.device}`);
       await this.#keep({ ...this.#state, flags: { flags, setAt: this.#doors.clock.now(), ...how } });
@@ -262,18 +270,30 @@ export class Machine {
   async #stop(): Promise<void> {
     const qemu = this.#qemu;
     if (qemu === undefined) return;
+    await this.#endRestart();
     await qemu.quit(this.#doors.clock);
     this.#qemu = undefined;
   }
 
   #onEvent(event: QmpEvent): void {
     // QEMU builds the firmware's boot list before it sends RESET: from here on the order is that of the boot after this.
-    if (event.event === 'RESET') this.#background(() => this.#booted({}));
+    if (event.event !== 'RESET') return;
+    this.#restarting?.cancel();
+    this.#restarting = this.#doors.clock.timer(ONE_START_MS, () => this.#background(() => this.#endRestart()), true);
+  }
+
+  /** The resets so far were one start. */
+  async #endRestart(): Promise<void> {
+    if (this.#restarting === undefined) return;
+    this.#restarting.cancel();
+    this.#restarting = undefined;
+    await this.#booted({});
   }
 
   #onExit(code: number | null): void {
     this.#qemu = undefined;
     this.#poweredOnAt = undefined;
+    this.#background(() => this.#endRestart());
     this.#doors.log.info('powered off', { code });
     this.#tell('off');
   }

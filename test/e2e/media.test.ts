@@ -30,9 +30,13 @@ const ADDRESS = {
   routes: [{ network: '0.0.0.0', netmask: '0.0.0.0', gateway: '10.0.2.2' }],
 };
 
-/** Inspects a machine that boots from a virtual CD, and switches it off. */
+/** The same network by IPv6: there we are fec0::2, which is ::1 for the listener. */
+const ADDRESS_V6 = { type: 'ipv6', ip_address: 'fec0::77/64' };
+
+/** Inspects a machine that boots from a virtual CD, and switches it off. @param v6 it finds the agent API by IPv6 */
 async function inspectedByCd(
   network: object,
+  v6: boolean,
   options: (dir: string) => VmOptions,
   check: (lab: { machine: CdMachine; engine: Engine }) => void,
 ) {
@@ -43,7 +47,8 @@ async function inspectedByCd(
   try {
     world.bmc = machine;
     world.ramdiskDir = RAMDISK;
-    world.ramdiskAddress = '10.0.2.2';
+    world.ramdiskAddress = v6 ? 'fec0::2' : '10.0.2.2';
+    world.agentListens = v6 ? '::1' : '127.0.0.1';
     world.kernelArguments = 'ignore_loglevel';
     world.limits = {
       ...world.limits,
@@ -109,24 +114,27 @@ async function makeTrap(path: string): Promise<void> {
   await exec('mcopy', ['-i', path, config, '::/boot/grub/grub.cfg']);
 }
 
-test('the ramdisk from an ISO', { timeout: 900_000 }, async (t) => {
+// Side by side: each waits for its machine most of the time.
+test('the ramdisk from an ISO', { timeout: 900_000, concurrency: 2 }, async (t) => {
   await buildRamdisk({ outDir: RAMDISK, cacheDir: CACHE, log: () => {} });
 
-  await t.test('BIOS, static address: registers without DHCP', async () => {
-    const network = { links: [CARD], networks: [{ ...ADDRESS, link: 'nic' }] };
+  const bios = t.test('BIOS, static addresses: registers without DHCP, by IPv6', async () => {
+    const networks = [ADDRESS, ADDRESS_V6].map((address) => ({ ...address, link: 'nic' }));
     await inspectedByCd(
-      network,
+      { links: [CARD], networks },
+      true,
       () => ({ memoryMib: 768, mac: MAC }),
       ({ machine, engine }) => {
         assert.equal(engine.book.status(KEY).agent?.firmware, 'bios');
         assert.match(machine.output, /network made from the network data on the medium/);
+        assert.match(machine.output, /registering server=https:\/\/\[fec0::2\]:/);
         assert.doesNotMatch(machine.output, /ingot-ramdisk: network/, 'DHCP was not asked');
         assert.doesNotMatch(machine.output, /\bingot\.token=/);
       },
     );
   });
 
-  await t.test('UEFI with Secure Boot, bond and VLAN, beside a disk with an installer of long ago', async () => {
+  const uefi = t.test('UEFI with Secure Boot, bond and VLAN, beside a disk with an installer of long ago', async () => {
     const network = {
       links: [
         CARD,
@@ -143,6 +151,7 @@ test('the ramdisk from an ISO', { timeout: 900_000 }, async (t) => {
     try {
       await inspectedByCd(
         network,
+        false,
         (dir) => ({
           memoryMib: 1024,
           mac: MAC,
@@ -159,4 +168,5 @@ test('the ramdisk from an ISO', { timeout: 900_000 }, async (t) => {
       await rm(join(trap, '..'), { recursive: true });
     }
   });
+  await Promise.all([bios, uefi]);
 });

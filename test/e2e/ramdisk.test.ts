@@ -193,10 +193,11 @@ async function bootsFromDisk(lab: Lab, uefi: { vars: string } | undefined, text:
   }
 }
 
-test('the ramdisk', { timeout: 900_000 }, async (t) => {
+// Side by side: each waits for its machine most of the time.
+test('the ramdisk', { timeout: 900_000, concurrency: 2 }, async (t) => {
   await buildRamdisk({ outDir: RAMDISK, cacheDir: CACHE, log: () => {} });
 
-  await t.test('BIOS, 512 MiB: registers, inspects, wipes, writes, finishes; the disk boots', () =>
+  const bios = t.test('BIOS, 512 MiB: registers, inspects, wipes, writes, finishes; the disk boots', () =>
     inLab(async (lab) => {
       const devices = virtioDisk(lab.disk, 'DISK0001');
       const ramdisk = { dir: RAMDISK, cmdline: lab.cmdline };
@@ -220,7 +221,7 @@ test('the ramdisk', { timeout: 900_000 }, async (t) => {
     }),
   );
 
-  await t.test('UEFI, 768 MiB: makes a boot entry that the firmware follows', () =>
+  const uefi = t.test('UEFI, 768 MiB: makes a boot entry that the firmware follows', () =>
     inLab(async (lab) => {
       const devices = virtioDisk(lab.disk, 'DISK0001');
       const uefi = { vars: join(lab.dir, 'vars.fd') };
@@ -241,7 +242,7 @@ test('the ramdisk', { timeout: 900_000 }, async (t) => {
     }),
   );
 
-  await t.test('every disk controller and network card: all disks are named as udev names them', () =>
+  const named = t.test('every disk controller and network card: all disks are named as udev names them', () =>
     inLab(async (lab) => {
       const more = ['nvme.raw', 'ata.raw', 'scsi.raw'].map((name) => join(lab.dir, name));
       for (const file of more) {
@@ -287,6 +288,7 @@ test('the ramdisk', { timeout: 900_000 }, async (t) => {
       }
     }),
   );
+  await Promise.all([bios, uefi, named]);
 });
 
 test('the same inputs give the same bytes', { timeout: 300_000 }, async () => {

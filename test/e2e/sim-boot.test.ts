@@ -9,7 +9,11 @@ import { startPxe } from '../support/lab-pxe.ts';
 /** The network's answer: says so, then the guest itself resets, as an installer does when it is done. */
 const SCRIPT = '#!ipxe\necho NET-BOOTED by ${platform}\nsleep 1\nreboot\n';
 
-for (const firmware of ['bios', 'uefi'] as const) describe(`boot order, ${firmware}`, () => bootOrder(firmware));
+describe('boot order', { concurrency: 2 }, () => {
+  for (const firmware of ['bios', 'uefi'] as const) {
+    describe(`boot order, ${firmware}`, { concurrency: 1 }, () => bootOrder(firmware));
+  }
+});
 
 function bootOrder(firmware: Firmware): void {
   let lab: TestLab;

@@ -18,6 +18,7 @@ import type { ClientFacts } from '../../src/dhcp/policy.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { Metrics } from '../../src/core/metrics.ts';
+import { urlHost } from '../../src/core/url-host.ts';
 import { readPreprovisioningNetwork } from '../../src/host/preprovisioning.ts';
 import type { ImageManifest } from '../../src/image/manifest-types.ts';
 import { Astray } from '../../src/provisioner/astray.ts';
@@ -108,6 +109,8 @@ export class World {
   ramdiskDir = this.dir;
   /** The address at which machines booted from an ISO find the agent API. */
   ramdiskAddress = '127.0.0.1';
+  /** Where the agent API listens. */
+  agentListens = '127.0.0.1';
 
   constructor() {
     this.machine = new SimMachine(
@@ -206,7 +209,7 @@ export class Engine {
       bases: () =>
         Promise.resolve({
           http: `http://127.0.0.1:${world.ports.http}`,
-          agent: `https://${world.ramdiskAddress}:${world.ports.agent}`,
+          agent: `https://${urlHost(world.ramdiskAddress)}:${world.ports.agent}`,
         }),
       networkData: (host) => readPreprovisioningNetwork(world.store, host),
     });
@@ -242,7 +245,7 @@ export class Engine {
       signal: stop.signal,
     });
     const agent = await startAgentApi(
-      { address: '127.0.0.1', port: world.ports.agent },
+      { address: world.agentListens, port: world.ports.agent },
       world.tls,
       {
         images: { growth: (...args) => world.images?.growth(...args) ?? Promise.resolve(undefined) },

@@ -23,8 +23,10 @@ export interface TestLab {
   close(): Promise<void>;
 }
 
+let labs = 0;
+
 /**
- * A lab for one test: named after the process, so that tests of other processes never meet it.
+ * A lab for one test: named after the process and counted, so that it never meets another test's.
  * @param disks disk image files by host name, copied to the host's boot disk before its machine is made
  */
 export async function testLab(hosts: readonly LabHostOptions[], disks: Record<string, string> = {}): Promise<TestLab> {
@@ -35,7 +37,7 @@ export async function testLab(hosts: readonly LabHostOptions[], disks: Record<st
   }
   const lines: LogLine[] = [];
   const lab = await startLab({
-    name: `t${process.pid}`,
+    name: `t${process.pid}-${++labs}`,
     dir,
     hosts,
     accelerator: 'tcg',
