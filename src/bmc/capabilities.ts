@@ -29,6 +29,8 @@ export interface VirtualMediaControl {
   eject(slot: string | undefined, signal: AbortSignal): Promise<void>;
 }
 
+export type SecureBootKeys = 'default' | 'none' | 'no-platform-key';
+
 export interface BootModeControl {
   bootMode(signal: AbortSignal): Promise<'uefi' | 'legacy' | undefined>;
   /** `pending`: takes effect at the next start of the machine. */
@@ -36,6 +38,8 @@ export interface BootModeControl {
   /** Undefined: the machine has no Secure Boot. */
   secureBoot(signal: AbortSignal): Promise<boolean | undefined>;
   setSecureBoot(enabled: boolean, signal: AbortSignal): Promise<'done' | 'pending'>;
+  /** Puts the keys of Secure Boot back to the maker’s, or takes all or only the platform key away. */
+  resetKeys?(kind: SecureBootKeys, signal: AbortSignal): Promise<void>;
 }
 
 export type BiosValue = string | number | boolean | null;

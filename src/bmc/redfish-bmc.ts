@@ -5,6 +5,7 @@ import { clockWarning, timeOf } from '../redfish/bmc-clock.ts';
 import type { Resource } from '../redfish/calls.ts';
 import type { RedfishDoors, RedfishTarget, RedfishTiming } from '../redfish/client.ts';
 import { redfishErrors } from '../redfish/errors.ts';
+import { firmwareWarning } from '../redfish/firmware-floor.ts';
 import { textAt } from '../redfish/json.ts';
 import { type Personality, personalityOf } from '../redfish/quirks.ts';
 import { managerOf } from '../redfish/service-doors.ts';
@@ -89,7 +90,7 @@ class RedfishBmc implements Bmc {
         protocol: `Redfish ${version}, ${this.#client.authKind} authentication`,
         ...named('manufacturer', textAt(system.body, 'Manufacturer') ?? textAt(root.body, 'Vendor') ?? vendor),
         ...named('product', textAt(system.body, 'Model')),
-        ...(await this.#manager(signal)),
+        ...(await this.#manager(vendor, signal)),
         ...named('guid', textAt(system.body, 'UUID')),
       };
     });
@@ -148,15 +149,17 @@ class RedfishBmc implements Bmc {
   }
 
   /** What the BMC says of itself. Not worth a failure. */
-  async #manager(signal: AbortSignal): Promise<Pick<BmcInfo, 'firmwareVersion' | 'warnings'>> {
+  async #manager(
+    vendor: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Pick<BmcInfo, 'firmwareVersion' | 'warnings'>> {
     const { clock } = this.services;
     try {
       const manager = await managerOf(this.services, signal);
-      const warning = clockWarning(timeOf(manager, clock.now()));
-      return {
-        ...named('firmwareVersion', textAt(manager.body, 'FirmwareVersion')),
-        ...(warning === undefined ? {} : { warnings: [warning] }),
-      };
+      const version = textAt(manager.body, 'FirmwareVersion');
+      const told = [firmwareWarning(vendor, version), clockWarning(timeOf(manager, clock.now()))];
+      const warnings = told.filter((text) => text !== undefined);
+      return { ...named('firmwareVersion', version), ...(warnings.length === 0 ? {} : { warnings }) };
     } catch (error) {
       if (!redfishErrors.is(error) || signal.aborted) throw error;
       this.#log.debug('the BMC does not describe itself', { why: error.message });

@@ -2,7 +2,10 @@ import type { BootDoors } from './boot.ts';
 import { bootModeIn, bootTriple, modeName } from './boot-override.ts';
 import type { Resource, Written } from './calls.ts';
 import { redfishErrors } from './errors.ts';
-import { flagAt, linkAt, textAt } from './json.ts';
+import { flagAt, linkAt, objectAt, textAt, textsAt } from './json.ts';
+
+/** ResetKeysType (SecureBoot schema). */
+const KEYS = { default: 'ResetAllKeysToDefault', none: 'DeleteAllKeys', 'no-platform-key': 'DeletePK' } as const;
 
 /** Boot mode and Secure Boot of a System. Both usually take effect when the machine starts the next time. */
 export class BootModes {
@@ -53,6 +56,29 @@ export class BootModes {
       'REDFISH_NOT_APPLIED',
       `Secure Boot ${enabled ? 'on' : 'off'} was taken, but is not read back`,
     );
+  }
+
+  /**
+   * `default`: the maker’s; `none`: all keys deleted; `no-platform-key`: the firmware is in setup mode. At the next start.
+   * @throws REDFISH_UNSUPPORTED with what the machine offers
+   */
+  async resetKeys(kind: keyof typeof KEYS, signal: AbortSignal): Promise<void> {
+    const found = await this.#secureBoot(signal);
+    const action = objectAt(found?.body, 'Actions', '#SecureBoot.ResetKeys');
+    const target = textAt(action, 'target');
+    const allowed = textsAt(action, 'ResetKeysType@Redfish.AllowableValues');
+    if (target === undefined || (allowed.length > 0 && !allowed.includes(KEYS[kind]))) {
+      const offers = allowed.length === 0 ? 'nothing of the kind' : allowed.join(', ');
+      throw redfishErrors.make(
+        'REDFISH_UNSUPPORTED',
+        `the keys of Secure Boot cannot be reset so: it offers ${offers}`,
+      );
+    }
+    const written = await this.#doors.calls.post(target, { ResetKeysType: KEYS[kind] }, signal, { repeatable: true });
+    if (written.task === undefined) return;
+    const state = await this.#doors.calls.task(written.task, signal);
+    if (state.kind !== 'failed') return;
+    throw redfishErrors.make('REDFISH_TASK_FAILED', `keys of Secure Boot: ${state.messages.join('; ')}`);
   }
 
   async #secureBoot(signal: AbortSignal): Promise<Resource | undefined> {

@@ -1,5 +1,6 @@
 import type { JsonObject, Resource } from './calls.ts';
-import { defined, healthAt, linkAt, numberAt, objectsAt, textAt } from './json.ts';
+import { adapterNics } from './adapter-nics.ts';
+import { defined, healthAt, linkAt, linksAt, numberAt, objectsAt, textAt } from './json.ts';
 import { type ServiceDoors, membersIfAny } from './service-doors.ts';
 import { Storage, type StorageDrive } from './storage.ts';
 
@@ -28,13 +29,15 @@ export class OutOfBandInventory {
     const system = await this.#doors.system(signal);
     const { body } = system;
     const processors = await membersIfAny(this.#doors, linkAt(body, 'Processors'), signal);
-    const nics = await membersIfAny(this.#doors, linkAt(body, 'EthernetInterfaces'), signal);
+    const listed = await membersIfAny(this.#doors, linkAt(body, 'EthernetInterfaces'), signal);
+    const nics = listed.flatMap((nic) => readNic(nic.body));
     return {
+      ...(await this.#missing(body, signal)),
       ...identity(body),
       bios: defined({ version: textAt(body, 'BiosVersion') }),
       ...memory(body),
       cpu: cpu(body, processors),
-      nics: nics.flatMap(readNic),
+      nics: nics.length > 0 ? nics : (await adapterNics(this.#doors, system, signal)).flatMap(readNic),
       drives: await this.#drives(body, signal),
       ...healthOf(body),
     };
@@ -42,6 +45,15 @@ export class OutOfBandInventory {
 
   async health(signal: AbortSignal): Promise<'ok' | 'warning' | 'critical' | undefined> {
     return healthOf((await this.#doors.system(signal)).body).health;
+  }
+
+  /** Some Supermicro boards leave the Model of the system blank; the box or the board may have one. */
+  async #missing(body: JsonObject, signal: AbortSignal): Promise<Partial<Inventory>> {
+    if (textAt(body, 'Model') !== undefined) return {};
+    const [link] = linksAt(body, 'Links', 'Chassis');
+    const chassis = link === undefined ? undefined : await this.#doors.calls.find(link, signal);
+    const board = textAt(body, 'Oem', 'Supermicro', 'BoardID') ?? textAt(chassis?.body, 'Oem', 'Supermicro', 'BoardID');
+    return defined({ product: textAt(chassis?.body, 'Model') ?? board });
   }
 
   async #drives(body: JsonObject, signal: AbortSignal): Promise<readonly StorageDrive[]> {
@@ -100,7 +112,7 @@ function cpu(body: JsonObject, processors: readonly Resource[]): Inventory['cpu'
 const MAC = /^([0-9a-f]{2}[:-]){5}[0-9a-f]{2}$/i;
 
 /** Interfaces without a usable MAC (all zero, missing, nonsense) identify nothing. */
-function readNic({ body }: Resource): Inventory['nics'][number][] {
+function readNic(body: JsonObject): Inventory['nics'][number][] {
   const address = [textAt(body, 'PermanentMACAddress'), textAt(body, 'MACAddress')].find(
     (mac) => mac !== undefined && MAC.test(mac) && !/^(00[:-]){5}00$/.test(mac),
   );

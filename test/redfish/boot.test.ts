@@ -398,3 +398,15 @@ test('redfish 4: a change of mode that is a BIOS job for the next start is not w
   idrac.calls.tasks.set(monitor, [{ kind: 'failed', state: 'Failed', messages: ['SYS011: job exists'] }]);
   await assert.rejects(idrac.set(PXE), /boot override: SYS011/);
 });
+
+test('Secure Boot keys are reset in the ways that the machine offers', async () => {
+  const secure = `${SYSTEM}/SecureBoot`;
+  const made = machine({ system: { SecureBoot: { '@odata.id': secure } } });
+  const action = { target: `${secure}/reset`, 'ResetKeysType@Redfish.AllowableValues': ['ResetAllKeysToDefault'] };
+  made.calls.resources.set(secure, { SecureBootEnable: false, Actions: { '#SecureBoot.ResetKeys': action } });
+  made.calls.on('POST', `${secure}/reset`, () => {});
+  await made.modes.resetKeys('default', never);
+  assert.deepEqual(made.calls.log, [`POST ${secure}/reset {"ResetKeysType":"ResetAllKeysToDefault"}`]);
+  await assert.rejects(made.modes.resetKeys('none', never), /it offers ResetAllKeysToDefault/);
+  await assert.rejects(machine({}).modes.resetKeys('default', never), /it offers nothing of the kind/);
+});

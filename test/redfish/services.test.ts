@@ -329,6 +329,28 @@ test('inventory out of band: bad MACs, missing parts and broken lists spoil noth
   });
 });
 
+test('inventory of a BMC without EthernetInterfaces or Model: cards by function or port, the box for the model', async () => {
+  const { calls, doors } = bmc({ Model: ' ' });
+  calls.resources.set('/redfish/v1/Chassis/1', { Model: 'SYS-1029', NetworkAdapters: link('/nics') });
+  calls.collection('/nics', {
+    A: { Model: 'VIC 1455', NetworkDeviceFunctions: link('/nics/A/functions'), Ports: link('/nics/A/ports') },
+    B: { NetworkPorts: link('/nics/B/ports') },
+  });
+  calls.collection('/nics/A/functions', {
+    eth0: { Id: 'eth0', Ethernet: { MACAddress: 'AA-BB-CC-00-00-01' } },
+    fc0: { Id: 'fc0', NetDevFuncType: 'FibreChannel' },
+  });
+  calls.collection('/nics/B/ports', { '1': { Id: '1', AssociatedNetworkAddresses: ['aa:bb:cc:00:00:02'] } });
+  const { product, nics } = await new OutOfBandInventory(doors).inventory(signal);
+  assert.equal(product, 'SYS-1029');
+  assert.deepEqual(nics, [
+    { mac: 'aa:bb:cc:00:00:01', name: 'eth0', model: 'VIC 1455' },
+    { mac: 'aa:bb:cc:00:00:02', name: '1' },
+  ]);
+  calls.resources.set('/redfish/v1/Chassis/1', { Oem: { Supermicro: { BoardID: '0x1b0b' } } });
+  assert.equal((await new OutOfBandInventory(doors).inventory(signal)).product, '0x1b0b');
+});
+
 test('sensors: the collection where there is one, thermal and power elsewhere, empty sockets left out', async () => {
   const old = bmc({}, { '/redfish/v1/Chassis/1': { Thermal: link('/thermal'), Power: link('/power') } });
   old.calls.resources.set('/thermal', {

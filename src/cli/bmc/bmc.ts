@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { consoleCommand } from '../console.ts';
 import { biosCommand } from './bios.ts';
+import { bootModeCommands } from './boot-mode.ts';
 import { firmwareCommand } from './firmware.ts';
 import { lookCommands } from './look.ts';
 import { mediaCommand } from './media.ts';
@@ -28,6 +29,7 @@ Examples:
   ${PASSWORD_VARIABLE}=… ingot bmc cycle --json admin@192.0.2.10:6230`,
     );
   for (const command of powerCommands()) bmc.addCommand(command);
+  for (const command of bootModeCommands()) bmc.addCommand(command);
   for (const command of upkeepCommands()) bmc.addCommand(command);
   for (const command of lookCommands()) bmc.addCommand(command);
   for (const command of [mediaCommand(), biosCommand(), firmwareCommand(), raidCommand(), traceCommand()]) {
