@@ -118,9 +118,23 @@ class Share implements RedfishConnection {
     return this.#left;
   }
 
-  /** Until the caller gives up or this share is closed, whichever comes first. */
+  /**
+   * Until the caller gives up or this share is closed, whichever comes first. Not by AbortSignal.any: a share lives for
+   * months, and each signal made so that anybody still listens to would live as long.
+   */
   async #until<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    this.#closed.signal.throwIfAborted();
-    return await work(AbortSignal.any([signal, this.#closed.signal]));
+    const both = new AbortController();
+    const unlinks = [signal, this.#closed.signal].map((source) => {
+      const end = () => both.abort(source.reason);
+      if (source.aborted) end();
+      else source.addEventListener('abort', end, { once: true });
+      return () => source.removeEventListener('abort', end);
+    });
+    try {
+      both.signal.throwIfAborted();
+      return await work(both.signal);
+    } finally {
+      for (const unlink of unlinks) unlink();
+    }
   }
 }

@@ -344,6 +344,11 @@ test('redfish 4: an override that is dropped before the start is set again, a bo
     return true;
   });
   assert.equal(never2.patches.length, 4);
+  // Its disk a machine finds by itself.
+  await never2.set(DISK);
+  Object.assign(never2.now, drop);
+  await never2.hold();
+  assert.match(JSON.stringify(never2.lines.at(-1)), /disk does not hold/);
 });
 
 test('redfish 4: what is no wish of ours any more is not set again', async () => {
