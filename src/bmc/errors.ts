@@ -31,6 +31,11 @@ export const bmcErrors = defineErrors({
     retry: true,
     hint: 'the BMC must reach the URL from its own network and have a free virtual CD; try to insert it by its web page',
   },
+  BMC_LICENSE: {
+    blame: 'user',
+    retry: false,
+    hint: 'put the licence in that the BMC asks for (Supermicro: SFT-OOB-LIC), or use its ipmi:// address',
+  },
   BMC_RAID_MODE: {
     blame: 'user',
     retry: false,
@@ -69,7 +74,8 @@ export const bmcErrors = defineErrors({
     retry: false,
     hint:
       'compare the fingerprint with the BMC’s own page, then pin it (annotation ingot.dev/bmc-fingerprint), or trust ' +
-      'its CA (key ca.crt in the credentials Secret, or --bmc-ca), or set spec.bmc.disableCertificateVerification',
+      'its CA (key ca.crt in the credentials Secret, or --bmc-ca), or set spec.bmc.disableCertificateVerification; ' +
+      '`ingot bmc` takes --fingerprint, --ca and --insecure',
   },
   BMC_TLS_SETTINGS: {
     blame: 'user',

@@ -2,7 +2,7 @@ import { type Clock, type Timer, sleep } from '../core/clock.ts';
 import { Deadline } from '../core/deadline.ts';
 import type { Logger } from '../core/log.ts';
 import { redfishErrors } from './errors.ts';
-import { hasMessage, refusalError } from './faults.ts';
+import { hasMessage, refusalError, wantsLicense } from './faults.ts';
 import { linkAt, textAt } from './json.ts';
 import { retryAfterMs } from './retries.ts';
 import type { Reply, Wire } from './wire.ts';
@@ -209,6 +209,7 @@ export class Auth {
       if (reply.status < 300) return this.#accepted(reply);
       const { refusal } = reply;
       if (NO_SESSIONS.has(reply.status) && this.#kind === 'auto') return 'none';
+      if (wantsLicense(refusal)) throw refusalError(this.#address, `POST ${path}`, refusal);
       const full = hasMessage(refusal, ...FULL);
       if (!full && (reply.status === 401 || reply.status === 403 || hasMessage(refusal, ...REFUSED))) {
         throw this.#refused(reply);

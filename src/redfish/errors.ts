@@ -12,7 +12,8 @@ export const redfishErrors = defineErrors({
     retry: false,
     hint:
       'compare the fingerprint with the BMC’s own page, then pin it (annotation ingot.dev/bmc-fingerprint), or trust ' +
-      'its CA (key ca.crt in the credentials Secret, or --bmc-ca), or set spec.bmc.disableCertificateVerification',
+      'its CA (key ca.crt in the credentials Secret, or --bmc-ca), or set spec.bmc.disableCertificateVerification; ' +
+      '`ingot bmc` takes --fingerprint, --ca and --insecure',
   },
   REDFISH_TLS_SETTINGS: {
     blame: 'user',
@@ -61,6 +62,11 @@ export const redfishErrors = defineErrors({
   },
   REDFISH_TASK_FAILED: { blame: 'peer', retry: true, hint: 'the BMC took the order and failed at it; see its log' },
   REDFISH_UNSUPPORTED: { blame: 'peer', retry: false, hint: 'this BMC does not offer that by Redfish' },
+  REDFISH_LICENSE: {
+    blame: 'user',
+    retry: false,
+    hint: 'put the licence in that the BMC asks for (Supermicro: SFT-OOB-LIC), or use its ipmi:// address',
+  },
   REDFISH_RAID_MODE: {
     blame: 'user',
     retry: false,

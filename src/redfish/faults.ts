@@ -61,15 +61,31 @@ type Code = keyof typeof redfishErrors.specs;
 /** Says which account may not do what, or that it must change its password first. */
 const ACCOUNT_KEYS = ['InsufficientPrivilege', 'PasswordChangeRequired', 'NoValidSession'] as const;
 
+/** The function is sold separately: Supermicro (SFT-OOB-LIC, SFT-DCMS-SINGLE), iDRAC. */
+const LICENSE_KEYS = ['OemLicenseNotPassed', 'LIC501'] as const;
+/** iDRAC: settings of the same kind wait in a job already. */
+const COMMITTED = 'SYS011';
+
+/** Is it a matter of licences, whatever the status? */
+export function wantsLicense(refusal: Refusal): boolean {
+  return hasMessage(refusal, ...LICENSE_KEYS);
+}
+
 /** @param what `PATCH /redfish/v1/Systems/1` */
 export function refusalError(address: string, what: string, refusal: Refusal): IngotError {
   const said = refusal.texts.join(' ');
   const text = `${address}: ${what}: HTTP ${refusal.status}${said === '' ? '' : `: ${short(said)}`}`;
-  return redfishErrors.make(codeOf(refusal), text, { seen: { ...refusal, request: what } });
+  return redfishErrors.make(codeOf(refusal), text, {
+    seen: { ...refusal, request: what },
+    ...(hasMessage(refusal, COMMITTED)
+      ? { hint: 'a job for such settings waits already: restart the machine for it, or `ingot bmc clear-jobs`' }
+      : {}),
+  });
 }
 
 function codeOf(refusal: Refusal): Code {
   const { status } = refusal;
+  if (wantsLicense(refusal)) return 'REDFISH_LICENSE';
   if (status === 401 || hasMessage(refusal, ...ACCOUNT_KEYS)) return 'REDFISH_AUTH_FAILED';
   if (status === 404 || status === 410) return 'REDFISH_NOT_FOUND';
   return status === 503 || status === 429 ? 'REDFISH_BUSY' : 'REDFISH_REFUSED';

@@ -108,6 +108,23 @@ test('redfish 1: a wrong password is one login, whatever the BMC calls it', asyn
   }
 });
 
+test('a function that is sold separately is said to be, at the login too, and is no wrong password', async () => {
+  const body = extended('SMC.1.0.OemLicenseNotPassed', 'Not licensed to perform this request. SFT-DCMS-SINGLE');
+  const { server } = await withSessions();
+  await using _ = server;
+  server.on('GET', SYSTEM, { status: 403, body });
+  await using client = clientOf(server);
+  const licence = (error: Error) => {
+    assert.ok(redfishErrors.is(error, 'REDFISH_LICENSE'), String(error));
+    assert.match(error.message, /SFT-DCMS-SINGLE/);
+    return true;
+  };
+  await assert.rejects(client.get(SYSTEM, forever), licence);
+  server.on('POST', SESSIONS, { status: 403, body });
+  await using other = clientOf(server);
+  await assert.rejects(other.get(SYSTEM, forever), licence);
+});
+
 test('redfish 1: basic authentication that is refused is not tried again', async () => {
   await using server = await new RedfishServer().listen();
   server.get(ROOT, {}).on('GET', SYSTEM, { status: 401, body: 'no', headers: { 'www-authenticate': 'Basic' } });
