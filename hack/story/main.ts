@@ -79,6 +79,7 @@ The lab stays up. In another terminal, as root:
   kubectl get hostprogress -w
   kubectl patch bmh ${first?.name} --type merge -p '{"spec":{"online":true,"image":{"url":"${stage.web.imageUrl}","checksum":"${stage.image.sha256}","format":"qcow2"}}}'
   hack/ingot explain ${first?.name}
+  hack/ingot console ${first?.name}                 # its serial console; ctrl-] . detaches
   tail -f ${first?.consolePath}
   ip netns exec ${network.namespace} bash        # inside the lab's network, ${network.bridgeAddress} on ${network.bridge}
   IPMI_PASSWORD=${first?.password} ipmitool -I lanplus -C 17 -H ${network.hostAddress} -p 6230 -U ${first?.username} -E chassis status

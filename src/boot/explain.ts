@@ -76,7 +76,9 @@ function headline(host: BareMetalHost, progress: HostProgressStatus, nowMs: numb
     return `${name} is ${state}${knownPower}.${idle}`;
   }
   const since = age(nowMs - Date.parse(operation.startedAt));
-  return `${name} is ${state} (for ${since}): ${step ?? operation.step}${figuresText(progress)}.`;
+  const next = step ?? operation.step;
+  const doing = progress.ramdiskBoot === undefined ? next : `booting the ramdisk, then ${next}`;
+  return `${name} is ${state} (for ${since}): ${doing}${figuresText(progress)}.`;
 }
 
 function figuresText(p: HostProgressStatus): string {

@@ -16,7 +16,8 @@ interface Options {
   json?: boolean;
 }
 
-const RECORD_HINT = 'that is done with `ingot up --record-console` or the annotation ingot.dev/record-console';
+const recordHint = ({ namespace, name }: ObjectKey) =>
+  `\`kubectl annotate -n ${namespace} bmh ${name} ingot.dev/record-console=true\` asks for it, \`ingot up --record-console\` for all hosts`;
 
 function read(key: ObjectKey, dir: string, options: Options): Promise<string> {
   if (options.console !== true) return new AgentLogs(join(dir, 'logs')).read(key);
@@ -49,7 +50,7 @@ export function logsCommand(): Command {
       if (log === '') {
         const nothing =
           options.console === true
-            ? `no console of ${keyText(key)}${options.previous === undefined ? '' : ' so long ago'} was recorded in ${dir}: ${RECORD_HINT}`
+            ? `no console of ${keyText(key)}${options.previous === undefined ? '' : ' so long ago'} was recorded in ${dir}; ${recordHint(key)}`
             : `no agent of ${keyText(key)} has logged anything in ${dir}`;
         process.stderr.write(`${nothing}\n`);
         process.exitCode = EXIT.failed;

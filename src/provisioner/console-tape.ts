@@ -1,11 +1,13 @@
 import { kubeTime } from '../core/clock.ts';
-import { consoleText, noteText } from './console-text.ts';
+import { consoleText, endsInLine, noteText } from './console-text.ts';
 
 /** Characters held beyond those that are kept: a secret cut in half at the start is then not among the kept. */
 const MARGIN = 16 << 10;
 /** Firmware clears its screen when it starts, some several times within a few characters. */
 const CLEAR = /\u001b(?:c|\[2J)/g;
 const SAME_START = 32;
+/** Longer than any line of a console. */
+const LINE = 4096;
 
 /**
  * What a machine prints in one boot, its end. Begins again when the machine does: the request for a second boot script
@@ -31,7 +33,7 @@ export class ConsoleTape {
   /** A line of our own among those of the machine. @param gap may something that the machine printed be missing here? */
   note(nowMs: number, text: string, gap = true): void {
     this.#decoder = new TextDecoder();
-    const halfLine = gap && !/(?:^|\n)$/.test(this.#raw);
+    const halfLine = gap && endsInLine(this.#raw.slice(-LINE));
     this.#add(`${halfLine ? '…' : ''}${noteText(kubeTime(nowMs), text, gap)}`);
   }
 

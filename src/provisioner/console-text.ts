@@ -38,13 +38,21 @@ export function consoleText(raw: string, cut: boolean): string {
 
 /**
  * Text after a gap begins somewhere in a line: with the rest of a secret, maybe, which goes, and maybe at the edge of the
- * screen, so that the next line goes on in this one.
+ * screen, so that the next line goes on in this one. Where that makes no difference, two lines stay two.
  */
 function afterGap(text: string): string {
   const end = text.indexOf('\n') + 1;
+  const line = text.slice(0, Math.max(0, end - 1));
   const rest = text.slice(end).replaceAll(WRAPPED, '$1');
-  const joined = rest !== '' && !rest.startsWith('[ingot ');
-  return `${text.slice(0, joined ? Math.max(0, end - 1) : end)}${rest}`.replace(/^\S+/, '…');
+  const two =
+    rest.startsWith('[ingot ') || (/\s/.test(line) && redactText(line + rest) === redactText(line) + redactText(rest));
+  return `${line}${two || rest === '' ? text.slice(line.length, end) : ''}${rest}`.replace(/^\S+/, '…');
+}
+
+/** Is something printed since the last line ended? */
+export function endsInLine(raw: string): boolean {
+  const shown = raw.replaceAll(GAP, '').replaceAll(CLEARED, '\n').replaceAll(CONTROL, '');
+  return shown.slice(shown.lastIndexOf('\n') + 1).replaceAll(/[\b\r]/g, '') !== '';
 }
 
 /** What is left on the screen of a line that was partly written over, like a countdown or a percentage. */

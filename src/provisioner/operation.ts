@@ -158,7 +158,8 @@ async function goOn(
     ...patch,
     operation: { ...(run.operation ?? operation), step, stepSince: kubeTime(run.now), retries: 0 },
   });
-  if (next !== undefined) run.see('host', 'step', next.text);
+  // One that is skipped is no news.
+  if (next !== undefined && next.skip?.(run) !== true) run.see('host', 'step', next.text);
 }
 
 async function finish(run: Run, table: OperationTable): Promise<Outcome<object>> {

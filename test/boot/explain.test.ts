@@ -55,7 +55,7 @@ const seen = (kind: string, text = kind, secondsAgo = 90): TimelineEntry => ({
 describe('explain', () => {
   it('says what is awaited, since when, until when and what to check', () => {
     const text = explanationText(explain(HOST, WAITING, NOW));
-    assert.match(text, /^lab\/node-0 is inspecting \(for 100 s\): reading the hardware\.\n/);
+    assert.match(text, /^lab\/node-0 is inspecting \(for 100 s\): booting the ramdisk, then reading the hardware\.\n/);
     assert.match(text, /Waiting for the ramdisk’s agent to register, since 95 s; for another 13 min at most\./);
     assert.match(
       text,
