@@ -56,6 +56,8 @@ export async function membersAt(
   }
 }
 
+const NOT_GIVEN = ['REDFISH_REFUSED', 'REDFISH_BUSY', 'REDFISH_LICENSE'] as const;
+
 /** Like `membersAt`, and a collection that the BMC cannot give counts as empty: one broken list spoils no inspection. */
 export async function membersIfAny(
   doors: ServiceDoors,
@@ -65,7 +67,7 @@ export async function membersIfAny(
   try {
     return await membersAt(doors, collection, signal);
   } catch (error) {
-    if (!redfishErrors.is(error, 'REDFISH_REFUSED') && !redfishErrors.is(error, 'REDFISH_BUSY')) throw error;
+    if (!NOT_GIVEN.some((code) => redfishErrors.is(error, code)) || !(error instanceof Error)) throw error;
     doors.log.debug('collection not readable', { collection, why: error.message });
     return [];
   }

@@ -3,6 +3,7 @@
  * is named. And however a process ends, it leaves no session behind.
  */
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -168,12 +169,16 @@ suite('hosts of an engine, by Redfish', { timeout: 240_000 }, () => {
         assert.match(status?.errorMessage ?? '', /\((BMC|HOST)_[A-Z_]+\)$/, name);
       }
 
-      // Cured: the right password, the CA in the Secret, one of the two systems, no verification at all.
+      // Cured: the right password, the CA in the Secret, no verification at all; and one that is pinned from the start.
       await bed.secret('password-bmc', { username: USER, password: PASSWORD });
       await bed.secret('wrong-ca-bmc', { username: USER, password: PASSWORD, 'ca.crt': certificatePem });
       const trusting = { credentialsName: 'untrusted-bmc', disableCertificateVerification: true };
       await bed.edit('untrusted', { bmc: { address: address(dell.bmc, system), ...trusting } });
-      for (const name of ['password', 'wrong-ca', 'untrusted']) await bed.hosts.well(name, 'available');
+      const print = new X509Certificate(certificatePem).fingerprint256;
+      const pinned = host('pinned', 9, address(dell.bmc, system), { 'ingot.dev/bmc-fingerprint': `sha256:${print}` });
+      await bed.secret('pinned-bmc', { username: USER, password: PASSWORD });
+      await bed.apply(pinned);
+      for (const name of ['password', 'wrong-ca', 'untrusted', 'pinned']) await bed.hosts.well(name, 'available');
       assert.ok(sessions(plain) > 0 && sessions(dell) > 0, 'sessions are kept while the engine runs');
       assert.ok(sessions(plain) <= 1, 'one for each service and login');
       assert.ok(!bed.log.includes(PASSWORD));
@@ -184,11 +189,11 @@ suite('hosts of an engine, by Redfish', { timeout: 240_000 }, () => {
   });
 });
 
-function host(name: string, i: number, bmcAddress: string): object {
+function host(name: string, i: number, bmcAddress: string, annotations: Record<string, string> = {}): object {
   return {
     apiVersion: 'metal3.io/v1alpha1',
     kind: 'BareMetalHost',
-    metadata: { namespace: NS, name },
+    metadata: { namespace: NS, name, annotations },
     spec: {
       online: false,
       bootMACAddress: `52:54:00:ab:00:0${i}`,

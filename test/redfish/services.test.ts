@@ -329,6 +329,19 @@ test('inventory out of band: bad MACs, missing parts and broken lists spoil noth
   });
 });
 
+test('a list that is sold separately is as good as none (Supermicro without SFT-DCMS-SINGLE)', async () => {
+  const { calls, doors } = bmc({ EthernetInterfaces: link('/nics'), Storage: link('/storage') });
+  calls.collection('/nics', { '1': { MACAddress: 'aa:bb:cc:00:00:01' } });
+  calls.resources.set('/storage', {});
+  const { members } = calls;
+  calls.members = (path) => {
+    if (path === '/storage') throw redfishErrors.make('REDFISH_LICENSE', 'Not licensed to perform this request');
+    return members.call(calls, path);
+  };
+  const { nics, drives } = await new OutOfBandInventory(doors).inventory(signal);
+  assert.deepEqual([nics.length, drives.length], [1, 0]);
+});
+
 test('inventory of a BMC without EthernetInterfaces or Model: cards by function or port, the box for the model', async () => {
   const { calls, doors } = bmc({ Model: ' ' });
   calls.resources.set('/redfish/v1/Chassis/1', { Model: 'SYS-1029', NetworkAdapters: link('/nics') });
