@@ -36,7 +36,8 @@ export interface HostProgressStatus {
   disk?: PinnedDisk;
   /** `manifestDigest` is not known while the image is prepared; `source`: it was not when the write began. */
   image?: { url: string; manifestDigest?: string; diskBytes: number; source?: string };
-  bmc?: { cipherSuite?: number; lastContact?: string; poweredOn?: boolean };
+  /** `address`: the one that the host was registered with. */
+  bmc?: { address?: string; cipherSuite?: number; lastContact?: string; poweredOn?: boolean };
   /** The work under way that takes several steps; resumed from here after a restart. */
   operation?: OperationStatus;
   /** The boot into the ramdisk under way. Absent once the agent has registered. */

@@ -31,6 +31,11 @@ export const provisionerErrors = defineErrors({
     retry: false,
     hint: 'create the Secret that spec.bmc.credentialsName names',
   },
+  PROVISION_BMC_CHANGED: {
+    blame: 'user',
+    retry: false,
+    hint: 'put the address back; for another one detach the host first (annotation baremetalhost.metal3.io/detached)',
+  },
   PROVISION_NO_BOOT_MAC: {
     blame: 'user',
     retry: false,

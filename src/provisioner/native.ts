@@ -32,6 +32,7 @@ import { provisionIdentity, provisioning } from './provisioning.ts';
 import { raidDue } from './raid.ts';
 import { Run, outcomeOf } from './run.ts';
 import { clearStaleJobs } from './stale-jobs.ts';
+import { sameBmc } from './same-bmc.ts';
 import { service } from './servicing.ts';
 
 /** The provisioner of real machines: BMC, network boot and agent. */
@@ -41,9 +42,9 @@ export class NativeProvisioner implements Provisioner {
   readonly #health: HealthWatch;
 
   constructor(doors: ProvisionerDoors) {
-    this.#doors = doors;
+    this.#doors = { ...doors, bmcs: sameBmc(doors.bmcs, doors.book) };
     this.#images = new ImageJobs(doors);
-    this.#health = new HealthWatch(doors);
+    this.#health = new HealthWatch(this.#doors);
   }
 
   async register(context: HostContext): Promise<Outcome<Registered>> {
@@ -57,7 +58,8 @@ export class NativeProvisioner implements Provisioner {
       const info = await bmc.verify(deadline.signal);
       const poweredOn = (await bmc.powerState(deadline.signal)) === 'on';
       const suite = info.cipherSuite === undefined ? {} : { cipherSuite: info.cipherSuite };
-      await run.update({ bmc: { ...suite, poweredOn, lastContact: kubeTime(run.now) } });
+      const address = context.host.spec.bmc?.address ?? '';
+      await run.update({ bmc: { ...suite, address, poweredOn, lastContact: kubeTime(run.now) } });
       run.see('bmc', 'bmc-verified', `BMC answers with these credentials (${info.protocol})`);
       for (const warning of info.warnings ?? []) run.see('bmc', 'bmc-warning', warning);
       await clearStaleJobs(run, bmc);
@@ -151,6 +153,7 @@ export class NativeProvisioner implements Provisioner {
       task: undefined,
       wait: undefined,
       firmware: undefined,
+      bmc: undefined,
     });
     return { kind: 'done' };
   }

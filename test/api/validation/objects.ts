@@ -187,7 +187,7 @@ const PROGRESS: Complete<HostProgressStatus> = {
   },
   disk: { name: 'vda', serial: 's', wwn: 'w', byPath: 'p', sizeBytes: 1 },
   image: { url: 'u', manifestDigest: 'd', diskBytes: 1, source: 's' },
-  bmc: { cipherSuite: 17, lastContact: AT, poweredOn: true },
+  bmc: { address: 'ipmi://192.0.2.10', cipherSuite: 17, lastContact: AT, poweredOn: true },
   operation: {
     kind: 'provision',
     id: 'i',
