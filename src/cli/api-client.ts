@@ -15,6 +15,7 @@ export const cliErrors = defineErrors({
   },
   CLI_API: { blame: 'network', retry: true, hint: 'is `ingot up` running?' },
   CLI_ARGUMENT: { blame: 'user', retry: false, hint: 'see --help of the command' },
+  CLI_FILE: { blame: 'user', retry: false, hint: 'check the name of the file and who may read it' },
   CLI_NOT_FOUND: { blame: 'user', retry: false, hint: 'see `kubectl get baremetalhosts -A`' },
 });
 

@@ -32,6 +32,8 @@ const SECRET_KEYS = new Set([
   'xauthtoken',
 ]);
 
+const SECRET_ENDING = /(?:password|passphrase|communitystring|privatekey)$/;
+
 /** Values that look like our signed URLs or tokens on a kernel command line. */
 const SECRET_TEXT = /((?:token|sig|password|authorization)["']?\s*[=:]\s*["']?(?:bearer\s+)?)[^\s"'&]+/gi;
 
@@ -40,6 +42,9 @@ const SECRET_TEXT = /((?:token|sig|password|authorization)["']?\s*[=:]\s*["']?(?
  * (`boot/event-urls.ts`): some BMCs refuse URLs with a query.
  */
 const SECRET_SEGMENT = /(\/(?:media\/[^/\s"']+\/\d+|redfish-events\/[^/\s"']+)\/)[^/\s"']+/g;
+
+/** The password of `http://user:password@host/`. */
+const SECRET_USERINFO = /(:\/\/[^\s/:@"']*:)[^\s/@"']+@/g;
 
 /** A copy of `value` with secrets replaced; depth and size are bounded, so it is safe on hostile objects. */
 export function redact(value: unknown, depth = 0): unknown {
@@ -51,18 +56,23 @@ export function redact(value: unknown, depth = 0): unknown {
   if (Array.isArray(value)) return value.slice(0, 100).map((v) => redact(v, depth + 1));
   const out: Record<string, unknown> = {};
   for (const [key, v] of Object.entries(value).slice(0, 200)) {
-    out[key] = isSecretKey(key) && v !== undefined ? REDACTED : redact(v, depth + 1);
+    out[key] = isSecretKey(key, v) && v !== undefined ? REDACTED : redact(v, depth + 1);
   }
   return out;
 }
 
-function isSecretKey(key: string): boolean {
-  return SECRET_KEYS.has(key.toLowerCase().replaceAll(/[-_]/g, ''));
+function isSecretKey(key: string, value: unknown): boolean {
+  const plain = key.toLowerCase().replaceAll(/[-_]/g, '');
+  // BMCs have theirs: `NewPassword`, `SysPassword` among BIOS settings, SNMP's `CommunityString`.
+  return SECRET_KEYS.has(plain) || (typeof value === 'string' && SECRET_ENDING.test(plain));
 }
 
 /** Replaces the values of token=, sig=, password= and the like inside a text. */
 export function redactText(text: string): string {
-  return text.replaceAll(SECRET_TEXT, `$1${REDACTED}`).replaceAll(SECRET_SEGMENT, `$1${REDACTED}`);
+  return text
+    .replaceAll(SECRET_TEXT, `$1${REDACTED}`)
+    .replaceAll(SECRET_SEGMENT, `$1${REDACTED}`)
+    .replaceAll(SECRET_USERINFO, `$1${REDACTED}@`);
 }
 
 /** Drops everything. For tests that do not look at logs. */

@@ -37,7 +37,9 @@ export function biosCommand(): Command {
           const { attributes } = await control.state(signal);
           const registry = await control.registry(signal);
           const changes = Object.fromEntries(settings.map((text) => change(text, attributes, registry)));
-          return { facts: { address: bmc.address, result: await control.set(changes, signal), ...changes } };
+          const applies = (await control.set(changes, signal)) === 'done' ? 'now' : 'at the next start';
+          const rows = Object.entries(changes).map(([name, value]) => ({ name, value }));
+          return { facts: { address: bmc.address, applies }, rows };
         }),
       ),
   );
@@ -74,7 +76,23 @@ export function change(
     const kind = typeof attributes[name] === 'boolean' ? 'true or false' : 'a number';
     throw cliErrors.make('CLI_ARGUMENT', `${name} is ${kind}, not "${value}"`, { hint: `give ${kind}` });
   }
-  return [name, typed];
+  const rule = registry.find((a) => a.name === name);
+  const problem = rule === undefined ? undefined : problemOf(typed, rule);
+  if (problem === undefined) return [name, typed];
+  throw cliErrors.make('CLI_ARGUMENT', `${name} ${problem}`, { hint: '`ingot bmc bios get` shows what may be chosen' });
+}
+
+/** Why the machine's own rules do not allow a value. What they say nothing about is for the BMC to judge. */
+function problemOf(value: BiosValue, rule: BiosAttribute): string | undefined {
+  if (rule.readOnly === true) return 'is read-only';
+  const { allowableValues, lowerBound, upperBound } = rule;
+  if (allowableValues !== undefined && !allowableValues.includes(String(value))) {
+    return `takes ${allowableValues.join(' or ')}, not "${value}"`;
+  }
+  if (typeof value !== 'number') return undefined;
+  const low = lowerBound !== undefined && value < lowerBound;
+  const high = upperBound !== undefined && value > upperBound;
+  return low || high ? `takes ${lowerBound ?? ''} to ${upperBound ?? ''}, not ${value}` : undefined;
 }
 
 function unknownSetting(name: string, known: readonly string[]): Error {

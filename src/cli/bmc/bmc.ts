@@ -26,7 +26,10 @@ Examples:
   ingot bmc status ipmi://admin@192.0.2.10
   ingot bmc boot redfish://root@192.0.2.11 pxe --firmware uefi --password-file bmc.pass
   ingot bmc media insert default/node-0 http://192.0.2.1/rescue.iso
-  ${PASSWORD_VARIABLE}=… ingot bmc cycle --json admin@192.0.2.10:6230`,
+  ${PASSWORD_VARIABLE}=… ingot bmc cycle --json admin@192.0.2.10:6230
+
+Exit codes: 0 done and seen to be done; 1 not done, with the error and its code on standard error (docs/errors.md), or
+with --json as {"error":{"code","message","hint"}} on standard output; 2 wrong usage, nothing was sent to the BMC.`,
     );
   for (const command of powerCommands()) bmc.addCommand(command);
   for (const command of bootModeCommands()) bmc.addCommand(command);

@@ -6,8 +6,10 @@ import type { FirmwareControl, UpdateState } from '../../bmc/capabilities.ts';
 import { bmcErrors } from '../../bmc/errors.ts';
 import { awaitSettled } from '../../bmc/settle.ts';
 import { sleep, systemClock } from '../../core/clock.ts';
+import { unreadable } from '../read-file.ts';
 import { type LeafOptions, leaf, need, runLeaf } from './leaf.ts';
 import type { Result } from './output.ts';
+import { pick } from './pick.ts';
 
 const POLL_MS = 5000;
 
@@ -30,16 +32,18 @@ export function firmwareCommand(): Command {
   );
   firmware.addCommand(
     leaf('update', 'Flash a component, and follow it to its end (give --timeout for slow ones)')
-      .argument('<component>', 'as `firmware list` shows it: bmc, bios, nic:…')
+      .argument('<component>', 'as `firmware list` shows it: bmc, bios, …')
       .argument('<image>', 'URL that the BMC fetches, or a local file that is sent to it')
       .option('--no-wait', 'return the handle at once; see `firmware state`')
       .action((target: string, component: string, image: string, options: LeafOptions & { wait: boolean }) =>
         runLeaf(target, options, async (bmc, signal) => {
           const control = need(bmc, 'firmware');
-          const handle = await begin(control, component, image, signal);
-          if (!options.wait) return { facts: { address: bmc.address, component, handle } };
-          const result = await follow(control, handle, { address: bmc.address, component }, signal);
-          if (component !== 'bmc') return result;
+          const known = (await control.components(signal)).map((c) => ({ id: c.component, name: c.name }));
+          const { id } = pick('component', component, known);
+          const handle = await begin(control, id, image, signal);
+          if (!options.wait) return { facts: { address: bmc.address, component: id, handle } };
+          const result = await follow(control, handle, { address: bmc.address, component: id }, signal);
+          if (id !== 'bmc') return result;
           process.stderr.write('waiting for the BMC to answer steadily\n');
           await awaitSettled(bmc, systemClock, signal);
           return result;
@@ -48,7 +52,7 @@ export function firmwareCommand(): Command {
   );
   firmware.addCommand(
     leaf('state', 'Look at an update that was begun with --no-wait')
-      .argument('<handle>', 'as `firmware update` printed it')
+      .argument('<handle>', 'as `firmware update --no-wait` printed it, in single quotes')
       .action((target: string, handle: string, options: LeafOptions) =>
         runLeaf(target, options, async (bmc, signal) => ({
           facts: { address: bmc.address, ...(await need(bmc, 'firmware').state(handle, signal)) },
@@ -65,7 +69,9 @@ async function begin(control: FirmwareControl, component: string, image: string,
       hint: 'give a URL that it can fetch',
     });
   }
-  const { size } = await stat(image);
+  const { size } = await stat(image).catch((cause: unknown) => {
+    throw unreadable('image', image, cause);
+  });
   return control.push({ component, name: basename(image), bytes: size, data: createReadStream(image) }, signal);
 }
 

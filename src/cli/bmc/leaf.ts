@@ -1,5 +1,4 @@
 import { appendFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { bmcAnnotations } from '../../api/annotations.ts';
 import type { Bmc } from '../../bmc/bmc.ts';
@@ -12,10 +11,12 @@ import { type Logger, silentLogger } from '../../core/log.ts';
 import { pinoLogger } from '../../core/log-pino.ts';
 import { type Trace, traceLine } from '../../core/trace.ts';
 import { fail } from '../fail.ts';
+import { readNamedFile } from '../read-file.ts';
 import { DEFAULT_DATA_DIR } from '../up.ts';
+import { forCommandLine } from './command-hints.ts';
 import { type Result, render } from './output.ts';
 import { PASSWORD_VARIABLE } from './password.ts';
-import { type BmcTarget, type TargetOptions, resolveTarget } from './target.ts';
+import { type BmcTarget, type TargetOptions, parseTarget, resolveTarget } from './target.ts';
 
 const DEFAULT_TIMEOUT_S = 150;
 /** Whoever ends us early still gets the session closed: BMCs have few and keep a lost one for a minute. */
@@ -73,7 +74,8 @@ export async function runLeaf(target: string, options: LeafOptions, work: Work):
     const log = options.verbose === true ? pinoLogger('debug') : silentLogger;
     process.stdout.write(render(await withBmc(target, options, log, work), options.json === true));
   } catch (error) {
-    fail(error, options.json === true);
+    const direct = isAddress(target);
+    fail(direct ? forCommandLine(error) : error, options.json === true);
   }
 }
 
@@ -95,7 +97,7 @@ export async function withBmc<T>(
       clock: systemClock,
       random: Math.random,
       log,
-      ...(options.ca === undefined ? {} : { ca: await readFile(options.ca, 'utf8') }),
+      ...(options.ca === undefined ? {} : { ca: await readNamedFile('--ca', options.ca) }),
       ...(options.trace === undefined ? {} : { trace: traceTo(options.trace, target) }),
     },
   });
@@ -118,6 +120,15 @@ function traceTo(file: string, target: BmcTarget): Trace {
     if (file === '-') process.stderr.write(line);
     else appendFileSync(file, line, { mode: 0o600 });
   };
+}
+
+/** Does the target name no host object? What is not even an address counts as one: its error says so. */
+function isAddress(target: string): boolean {
+  try {
+    return parseTarget(target).kind === 'address';
+  } catch {
+    return true;
+  }
 }
 
 /** What each capability is called when it is missing. */

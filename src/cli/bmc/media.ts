@@ -1,7 +1,8 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import type { MediaSlot } from '../../bmc/capabilities.ts';
 import { type LeafOptions, leaf, need, runLeaf } from './leaf.ts';
 import type { Row } from './output.ts';
+import { pick } from './pick.ts';
 
 /** media list, insert, eject */
 export function mediaCommand(): Command {
@@ -16,7 +17,7 @@ export function mediaCommand(): Command {
   );
   media.addCommand(
     leaf('insert', 'Insert an ISO image, everything else ejected, read back')
-      .argument('<url>', 'what the BMC fetches, http or https')
+      .argument('<url>', 'what the BMC fetches, http or https; it must reach it from its own network', webUrl)
       .option('--keep-others', 'leave what is in other slots')
       .action((target: string, url: string, options: LeafOptions & { keepOthers?: boolean }) =>
         runLeaf(target, options, async (bmc, signal) => {
@@ -27,16 +28,22 @@ export function mediaCommand(): Command {
   );
   media.addCommand(
     leaf('eject', 'Eject one slot, or all')
-      .argument('[slot]', 'id of the slot, as `media list` shows it')
+      .argument('[slot]', 'id of the slot, as `media list` shows it (default: all)')
       .action((target: string, slot: string | undefined, options: LeafOptions) =>
         runLeaf(target, options, async (bmc, signal) => {
           const control = need(bmc, 'media');
-          await control.eject(slot, signal);
+          const id = slot === undefined ? undefined : pick('slot', slot, await control.slots(signal)).id;
+          await control.eject(id, signal);
           return { rows: (await control.slots(signal)).map(row), none: 'no slots' };
         }),
       ),
   );
   return media;
+}
+
+function webUrl(text: string): string {
+  if (/^https?:\/\/[^/]/i.test(text) && URL.canParse(text)) return text;
+  throw new InvalidArgumentError('a URL that begins with http:// or https:// is needed');
 }
 
 function row(slot: MediaSlot): Row {

@@ -1,3 +1,5 @@
+import { shortId } from './pick.ts';
+
 export type Value = string | number | boolean | null | undefined;
 export type Row = Record<string, Value>;
 
@@ -31,8 +33,8 @@ function emptiness(result: Result): string[] {
 
 function facts(row: Row): string[] {
   const shown = Object.entries(row).filter(([, value]) => value !== '' && value !== undefined);
-  const width = Math.max(0, ...shown.map(([key]) => key.length));
-  return shown.map(([key, value]) => `${key.padEnd(width)}  ${cell(value)}`);
+  const width = Math.max(0, ...shown.map(([key]) => label(key).length));
+  return shown.map(([key, value]) => `${label(key).padEnd(width)}  ${cell(value)}`);
 }
 
 function table(rows: readonly Row[]): string[] {
@@ -40,7 +42,10 @@ function table(rows: readonly Row[]): string[] {
     rows.some((row) => row[c] !== undefined && row[c] !== ''),
   );
   if (columns.length === 0) return [];
-  const lines = [columns.map((c) => c.toUpperCase()), ...rows.map((row) => columns.map((c) => cell(row[c])))];
+  const lines = [
+    columns.map((c) => label(c).toUpperCase()),
+    ...rows.map((row) => columns.map((c) => (c === 'id' ? shortId(cell(row[c])) : cell(row[c])))),
+  ];
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
   return lines.map((line) =>
     line
@@ -48,6 +53,12 @@ function table(rows: readonly Row[]): string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** A key as people write it: `addressSource` is address source, `memoryMiB` memory MiB. */
+function label(key: string): string {
+  const words = key.replaceAll(/([a-z])([A-Z][a-z])/g, '$1 $2').split(' ');
+  return words.map((word) => (/^[A-Z][a-z]+$/.test(word) ? word.toLowerCase() : word)).join(' ');
 }
 
 /** What a BMC says must not move the cursor of a terminal. */

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { bmcErrors } from '../../bmc/errors.ts';
+import { readNamedFile } from '../read-file.ts';
 
 export const PASSWORD_VARIABLE = 'INGOT_BMC_PASSWORD';
 
@@ -16,7 +16,7 @@ export async function readPassword(options: PasswordOptions, prompt: string): Pr
   const text =
     passwordFile === undefined
       ? (process.env[PASSWORD_VARIABLE] ?? (await typed(prompt)))
-      : await readFile(passwordFile, 'utf8');
+      : await readNamedFile('--password-file', passwordFile);
   // Editors end files with a newline that nobody meant.
   const value = text?.replace(/\r?\n$/, '') ?? '';
   if (value !== '') return value;

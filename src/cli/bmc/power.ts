@@ -24,7 +24,7 @@ export function powerCommands(): Command[] {
       .action((target: string, duration: number, options: LeafOptions) =>
         runLeaf(target, options, async (bmc, signal) => {
           await need(bmc, 'management').identify(duration, signal);
-          return { facts: { address: bmc.address, identify: duration } };
+          return { facts: { address: bmc.address, locator: duration === 0 ? 'off' : 'on', seconds: duration } };
         }),
       ),
     leaf('restart-bmc', 'Restart the BMC itself; it is silent for minutes afterwards')
@@ -83,7 +83,7 @@ function bootCommand(): Command {
   return leaf('boot', 'Set what the machine boots next, read back and compared')
     .argument('<device>', `one of ${DEVICES.join(', ')}`, device)
     .option('--persistent', 'for all boots from now on, not only the next')
-    .option('--uri <url>', 'for the device http: what the firmware fetches')
+    .option('--uri <url>', 'for the device http: what the firmware fetches (default: what DHCP says)')
     .addOption(new Option('--firmware <kind>', 'kind of boot').choices(['uefi', 'legacy']).default('uefi'))
     .action((target: string, wanted: BootDevice, options: BootOptions) =>
       runLeaf(target, options, async (bmc, signal) => {

@@ -1,9 +1,10 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import type { Bmc } from '../../bmc/bmc.ts';
 import type { StorageController } from '../../bmc/capabilities.ts';
 import { bmcErrors } from '../../bmc/errors.ts';
 import { type LeafOptions, leaf, need, runLeaf } from './leaf.ts';
 import type { Row } from './output.ts';
+import { pick } from './pick.ts';
 
 interface CreateOptions extends LeafOptions {
   name?: string;
@@ -24,33 +25,38 @@ export function raidCommand(): Command {
   );
   raid.addCommand(
     leaf('create', 'Make a volume of whole drives, or of a part of them')
-      .argument('<controller>', 'id of the controller')
-      .argument('<level>', '0, 1, 5, 6, 1+0, 5+0 or 6+0')
-      .argument('<drives...>', 'ids of the drives')
+      .argument('<controller>', 'id of the controller, as `raid list` shows it')
+      .addArgument(new Argument('<level>', 'RAID level').choices(['0', '1', '5', '6', '1+0', '5+0', '6+0']))
+      .argument('<drives...>', 'ids of the drives, as `raid list` shows them')
       .option('--name <name>', 'name of the volume')
       .option('--clear-foreign', 'give up what other controllers left on any drive of this one')
       .option('--size-gib <n>', 'size (default: all there is)', gib)
       .action((target: string, controller: string, level: string, drives: readonly string[], options: CreateOptions) =>
         runLeaf(target, options, async (bmc, signal) => {
+          const storage = need(bmc, 'storage');
+          const found = pick('controller', controller, await storage.controllers(signal));
           const volume = {
-            controller,
+            controller: found.id,
             level,
-            drives,
+            drives: drives.map((drive) => pick('drive', drive, found.drives).id),
             clearForeign: options.clearForeign === true,
             ...(options.name === undefined ? {} : { name: options.name }),
             ...(options.sizeGib === undefined ? {} : { bytes: options.sizeGib * 2 ** 30 }),
           };
-          return { facts: { address: bmc.address, volume: await need(bmc, 'storage').createVolume(volume, signal) } };
+          return { facts: { address: bmc.address, volume: await storage.createVolume(volume, signal) } };
         }),
       ),
   );
   raid.addCommand(
     leaf('delete', 'Delete a volume and all that is on it')
-      .argument('<volume>', 'id of the volume')
+      .argument('<volume>', 'id of the volume, as `raid list` shows it')
       .action((target: string, volume: string, options: LeafOptions) =>
-        runLeaf(target, options, async (bmc, signal) => ({
-          facts: { address: bmc.address, deleted: await need(bmc, 'storage').deleteVolume(volume, signal) },
-        })),
+        runLeaf(target, options, async (bmc, signal) => {
+          const storage = need(bmc, 'storage');
+          const known = (await storage.controllers(signal)).flatMap((c) => c.volumes);
+          const { id } = pick('volume', volume, known);
+          return { facts: { address: bmc.address, volume: id, deleted: await storage.deleteVolume(id, signal) } };
+        }),
       ),
   );
   raid.addCommand(
