@@ -4,7 +4,7 @@ import type { StorageController } from '../../bmc/capabilities.ts';
 import { bmcErrors } from '../../bmc/errors.ts';
 import { type LeafOptions, leaf, need, runLeaf } from './leaf.ts';
 import type { Row } from './output.ts';
-import { pick } from './pick.ts';
+import { pick, shortId } from './pick.ts';
 
 interface CreateOptions extends LeafOptions {
   name?: string;
@@ -43,7 +43,8 @@ export function raidCommand(): Command {
             ...(options.name === undefined ? {} : { name: options.name }),
             ...(options.sizeGib === undefined ? {} : { bytes: options.sizeGib * 2 ** 30 }),
           };
-          return { facts: { address: bmc.address, volume: await storage.createVolume(volume, signal) } };
+          const made = await storage.createVolume(volume, signal);
+          return { facts: { address: bmc.address, volume: made }, ...afterwards(made) };
         }),
       ),
   );
@@ -55,7 +56,8 @@ export function raidCommand(): Command {
           const storage = need(bmc, 'storage');
           const known = (await storage.controllers(signal)).flatMap((c) => c.volumes);
           const { id } = pick('volume', volume, known);
-          return { facts: { address: bmc.address, volume: id, deleted: await storage.deleteVolume(id, signal) } };
+          const deleted = await storage.deleteVolume(id, signal);
+          return { facts: { address: bmc.address, volume: shortId(id), deleted }, ...afterwards(deleted) };
         }),
       ),
   );
@@ -82,6 +84,12 @@ export function raidCommand(): Command {
       ),
   );
   return raid;
+}
+
+/** What `pending` means: the controller does not say which of the two. */
+function afterwards(result: 'done' | 'pending'): { note?: string } {
+  if (result === 'done') return {};
+  return { note: 'Ordered. The controller is at it, or waits for the next start of the machine: see `raid list`.' };
 }
 
 function unsupported(bmc: Bmc): never {
