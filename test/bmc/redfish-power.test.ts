@@ -14,14 +14,18 @@ const RESET = `${SYSTEM}/Actions/ComputerSystem.Reset`;
 const never = new AbortController().signal;
 
 /** A machine whose answers to a reset are scripted. @param types AllowableValues; undefined: not given */
-function machine(power: string | null, types?: readonly string[]) {
+function machine(power: string | null, types?: readonly string[], hooked = false) {
   const clock = new FakeClock();
   const allowed = types === undefined ? {} : { 'ResetType@Redfish.AllowableValues': types };
   const body: Body = { PowerState: power, Actions: { '#ComputerSystem.Reset': { target: RESET, ...allowed } } };
   const calls = new FakeCalls({ [SYSTEM]: body });
-  const doors = { calls, system: () => calls.get(SYSTEM), clock, log: silentLogger, address: 'redfish://192.0.2.1' };
-  const bmc = new RedfishPower(doors);
   const sent: string[] = [];
+  const hooks = {
+    beforeStart: () => Promise.resolve(void sent.push('(before)')),
+    afterStart: () => void sent.push('(after)'),
+  };
+  const doors = { calls, system: () => calls.get(SYSTEM), clock, log: silentLogger, address: 'redfish://192.0.2.1' };
+  const bmc = new RedfishPower(hooked ? { ...doors, ...hooks } : doors);
   return {
     calls,
     clock,
@@ -188,5 +192,23 @@ test('redfish 6: a BMC that does not say its power state is asked a few times', 
   await assert.rejects(machine(null).state(), (error) => redfishErrors.is(error, 'REDFISH_MALFORMED'));
   for (const state of ['Sideways', 'constructor']) {
     await assert.rejects(machine(state).state(), new RegExp(`PowerState "${state}"`));
+  }
+});
+
+test('right before each start, and only then, somebody is asked, and told of it afterwards', async () => {
+  const cases: [Parameters<RedfishPower['set']>[0], string, (string | Error | undefined)[], string[]][] = [
+    ['on', 'Off', ['On'], ['(before)', 'On', '(after)']],
+    ['on', 'On', ['On'], []],
+    ['off', 'On', ['Off'], ['ForceOff']],
+    ['soft-off', 'On', ['Off'], ['GracefulShutdown']],
+    ['reset', 'On', [undefined], ['(before)', 'ForceRestart', '(after)']],
+    ['cycle', 'On', ['Off', 'On'], ['ForceOff', '(before)', 'On', '(after)']],
+    // One that was refused and happened all the same.
+    ['on', 'Off', [refused(409, 'Base.Conflict'), 'On'], ['(before)', 'On', '(before)', 'ForceOn', '(after)']],
+  ];
+  for (const [action, from, script, expected] of cases) {
+    const bmc = machine(from, undefined, true).answers(...script);
+    await bmc.set(action);
+    assert.deepEqual(bmc.sent, expected, `${action} from ${from}`);
   }
 });

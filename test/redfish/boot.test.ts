@@ -181,6 +181,13 @@ test('redfish 4: the settings object is written where there is one, with its own
     (bmc.lines.at(-2)?.fields['why'] as string) ?? bmc.lines.at(-1)?.fields['why'],
     /applies at the next start/,
   );
+  // What waits there is what must hold until the start.
+  const { length } = bmc.calls.log;
+  await bmc.hold();
+  assert.equal(bmc.calls.log.length, length);
+  bmc.calls.resources.set(SETTINGS, { Boot: { BootSourceOverrideTarget: 'None' } });
+  await bmc.hold();
+  assert.equal(bmc.calls.log.length, length + 1);
 });
 
 test('redfish 4: sushy-tools always says Continuous; of others that is not believed', async () => {
