@@ -104,6 +104,11 @@ export class SessionTable {
     return this.#sessions.size;
   }
 
+  /** Most sessions at a time. */
+  get limit(): number {
+    return this.#limits.sessions;
+  }
+
   get(bmcSessionId: number): ServerSession | undefined {
     return this.#sessions.get(bmcSessionId);
   }

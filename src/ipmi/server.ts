@@ -13,6 +13,7 @@ import { type Datagram, decodeDatagram, encodeV20Plain } from './packet.ts';
 import { type V15Packet, encodeV15 } from './packet-v15.ts';
 import { encodeAsf } from './rmcp.ts';
 import { ServerCommands } from './server-commands.ts';
+import { sessionsFamily } from './server-commands/sessions.ts';
 import type { Answer, Sender } from './server-commands/handler.ts';
 import { type Satellite, satelliteDoors } from './server-satellites.ts';
 import { type BmcModel, plausibleModel } from './server-model.ts';
@@ -148,10 +149,10 @@ class Server implements IpmiServer {
       clock: options.clock,
       model: options.model ?? plausibleModel({ clock: options.clock, users }),
     };
-    this.#commands = new ServerCommands(
-      { ...parts, satellites: satelliteDoors(options.satellites ?? [], parts) },
-      this.#sol === undefined ? [] : [this.#sol.family],
-    );
+    this.#commands = new ServerCommands({ ...parts, satellites: satelliteDoors(options.satellites ?? [], parts) }, [
+      sessionsFamily(this.#table),
+      ...(this.#sol === undefined ? [] : [this.#sol.family]),
+    ]);
   }
 
   get port(): number {

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { test } from 'node:test';
 import { openBmc } from '../../src/bmc/open.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { exec } from '../../src/core/exec.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
 import type { Chassis } from '../../src/ipmi/chassis.ts';
@@ -103,14 +104,22 @@ test('a second ipmitool is refused; ours takes the console from it', async () =>
     const second = solActivate(server.port, 17);
     assert.equal(await second.ended, 1);
     assert.match(second.out(), /SOL payload already active on another session/);
+    const access = ['-I', 'lanplus', '-H', '127.0.0.1', '-p', String(server.port), '-U', 'admin', '-E', '-C', '17'];
+    const ask = async (...command: string[]) =>
+      (await exec('ipmitool', [...access, ...command], { env: { IPMI_PASSWORD: 'secret' } })).stdout;
+    const holder = (await ask('raw', '0x06', '0x4b', '1', '1')).trim().split(' ').slice(0, 4);
+    const who = await ask('session', 'info', 'id', `0x${holder.toReversed().join('')}`);
+    assert.match(who, /user id +: 2\n[^]*privilege level +: ADMINISTRATOR\n[^]*console ip +: 127\.0\.0\.1\n/);
     const bmc = openBmc({
       address: `ipmi://127.0.0.1:${server.port}`,
       credentials: { username: 'admin', password: 'secret' },
       disableCertificateVerification: false,
       doors: { clock: systemClock, random: Math.random, log: silentLogger },
     });
-    const stream = await bmc.console?.open(AbortSignal.timeout(30_000));
+    const notices: string[] = [];
+    const stream = await bmc.console?.open(AbortSignal.timeout(30_000), (text) => notices.push(text));
     assert.ok(stream);
+    assert.deepEqual(notices, ['another session (user "admin" at 127.0.0.1) had the console; it is taken from there']);
     await stream.write(Buffer.from('ours'));
     assert.equal(serial.typed, 'ours');
     await stream[Symbol.asyncDispose]();

@@ -10,10 +10,12 @@ import { IpmiBmc } from '../../src/bmc/ipmi-bmc.ts';
 import { FakeClock } from '../../src/core/clock.ts';
 import { memoryLogger } from '../../src/core/log.ts';
 import { PayloadCmd } from '../../src/ipmi/commands/payload.ts';
+import { decodeSessionInfoRequest, encodeSessionInfo, getSessionInfo } from '../../src/ipmi/commands/session-info.ts';
 import type { IpmiServerOptions } from '../../src/ipmi/server.ts';
 import { type SolState, decideSol, solStart } from '../../src/ipmi/sol/decide.ts';
 import { SolEnd } from '../../src/ipmi/sol/end.ts';
 import { SolFlag, SolStatus, charactersOf, decodeSol, encodeSol } from '../../src/ipmi/sol/packet.ts';
+import { ByteReader } from '../../src/wire/reader.ts';
 import { FakeSerial } from '../support/fake-serial.ts';
 import { seededRandom } from '../support/mutate.ts';
 import { runClock } from '../support/run-clock.ts';
@@ -260,7 +262,7 @@ test('ipmi 7: a slow port: everything typed arrives, by partial accepts', async 
 });
 
 test('ipmi 7: a console that is active already (80h) is ended once and taken', async () => {
-  const { virtual, serial, open, prints, close } = await rig();
+  const { virtual, serial, notices, open, prints, close } = await rig();
   const other = new IpmiBmc({
     address: 'other',
     target: { host: '192.0.2.1', port: BMC_PORT, username: 'admin', password: 'secret' },
@@ -275,13 +277,15 @@ test('ipmi 7: a console that is active already (80h) is ended once and taken', a
   serial.print('mine');
   assert.equal(await prints(stream, 'mine'), 'mine');
   assert.deepEqual(told, ['console lost (the BMC ended it), connecting again']);
+  assert.match(notices.join(), /^another session \(user "admin" at [\d.]+\) had the console; it is taken from there$/);
   // The one that lost it waits and does not take it back.
   await virtual.clock.advance(60_000);
+  assert.match(told[1] ?? '', /^another session \(user "admin" at [\d.]+\) has it now$/);
   serial.print(' still');
   assert.equal(await prints(stream, 'still'), ' still');
   await shut(virtual, stream);
   await virtual.clock.advance(60_000);
-  assert.deepEqual(told.slice(1), ['console is back']);
+  assert.deepEqual(told.slice(2), ['console is back']);
   await shut(virtual, first);
   await runClock(virtual.clock, other.close());
   await close();
@@ -357,6 +361,17 @@ for (const [what, faults] of [
     await close();
   });
 }
+
+test('who has a session: our answer is understood, and so are those of BMCs that say less', () => {
+  const counts = { possible: 15, active: 2 };
+  const info = { userId: 2, privilege: 4, address: '10.0.0.5' };
+  const parse = (data: Uint8Array) => getSessionInfo(7).parse(new ByteReader(data));
+  assert.deepEqual(parse(encodeSessionInfo(counts, { ...info, channel: 1, port: 50_000 })), info);
+  assert.equal(parse(encodeSessionInfo(counts, undefined)), undefined);
+  const withoutLan = encodeSessionInfo(counts, { ...info, channel: 1, port: 1 }).subarray(0, 6);
+  assert.deepEqual(parse(withoutLan), { ...info, address: undefined });
+  assert.equal(decodeSessionInfoRequest(getSessionInfo(0x01020304).data), 0x01020304);
+});
 
 test('ipmi 7: SOL switched off (81h), or no SOL at all (C1): told with what to do', async () => {
   const off = await rig({ faults: { sol: { refuse: { code: 0x81, times: 9 } } } });

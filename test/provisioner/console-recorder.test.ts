@@ -181,7 +181,10 @@ test('somebody at the console keeps it; the recording says so, and goes on when 
   await runClock(clock, recorder.start(KEY, ours, 1));
   serial.print('for the person alone\n');
   await clock.advance(30_000);
-  assert.match(store.boots[0] ?? '', /\[ingot .*: another session has the console, waiting for its end\]\n$/);
+  assert.match(
+    store.boots[0] ?? '',
+    /\[ingot .*: another session \(user "admin" at [\d.]+\) has the console, waiting for its end\]\n$/,
+  );
   await runClock(clock, Promise.resolve(person[Symbol.asyncDispose]()));
   await clock.advance(6000);
   serial.print('more for the recording\n');
@@ -191,7 +194,10 @@ test('somebody at the console keeps it; the recording says so, and goes on when 
   const { value: again } = await runClock(clock, theirs.console.open(signal));
   serial.print('for the person alone\n');
   await clock.advance(60_000);
-  assert.match(store.boots[0] ?? '', /\[ingot .*: console lost \(the BMC ended it\), connecting again\]\n$/);
+  assert.match(
+    store.boots[0] ?? '',
+    /: console lost \(the BMC ended it\), connecting again\]\n\[ingot .*: another session \(user "admin" at [\d.]+\) has it now\]\n$/,
+  );
   await runClock(clock, Promise.resolve(again[Symbol.asyncDispose]()));
   await clock.advance(6000);
   serial.print('\nnow for the recording again\n');

@@ -40,8 +40,13 @@ export async function enrolAndDisturb(lab: FullLab, name: string): Promise<void>
   for (const stream of [person.stdout, person.stderr]) stream.on('data', (d: Buffer) => (seen += d.toString('utf8')));
   try {
     await until('the person to see the download', 30, () => /\d%/.test(seen));
-    assert.match(seen, /another session had the console; it is taken from there/);
-    await says(lab, name, 10, /console lost \(the BMC ended it\), connecting again\]\n$/);
+    assert.match(seen, /another session \(user "admin" at [\d.]+\) had the console; it is taken from there/);
+    await says(
+      lab,
+      name,
+      20,
+      /console lost \(the BMC ended it\)[^]*another session \(user "admin" at [\d.]+\) has it now\]\n$/,
+    );
   } finally {
     person.kill('SIGINT');
   }

@@ -16,6 +16,7 @@ export const AppCmd = {
   activateSession: 0x3a,
   setSessionPrivilege: 0x3b,
   closeSession: 0x3c,
+  getSessionInfo: 0x3d,
   getChannelAccess: 0x41,
   getChannelInfo: 0x42,
   getUserAccess: 0x44,

@@ -2,7 +2,7 @@ import { type Clock, sleep } from '../../core/clock.ts';
 import { errorText } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { LinkHandlers, PayloadLink } from '../client.ts';
-import type { RunCommand } from '../commands/command.ts';
+import type { Command, RunCommand } from '../commands/command.ts';
 import {
   ActivateRefusal,
   type Activation,
@@ -11,6 +11,8 @@ import {
   deactivateSol,
   solInstance,
 } from '../commands/payload.ts';
+import { getSessionInfo } from '../commands/session-info.ts';
+import { getUserName } from '../commands/users.ts';
 import { completionOf, ipmiErrors, unlessRefused } from '../errors.ts';
 import { PayloadType } from '../numbers.ts';
 import type { WireQuirks } from '../wire-quirks.ts';
@@ -85,7 +87,7 @@ export class SolConsole {
       this.#attached = await this.#attach(take);
     } catch (error) {
       if (take || completionOf(error) !== ActivateRefusal.alreadyActive) throw error;
-      this.#options.notice('another session has the console, waiting for its end');
+      this.#options.notice(`${await this.#holder()} has the console, waiting for its end`);
     }
   }
 
@@ -99,6 +101,8 @@ export class SolConsole {
     try {
       let taken = false;
       let heard = this.#attached !== undefined;
+      // Who has it? Said once each time: by `open` where it could not be had.
+      let told = !heard;
       for (let failures = 0; !signal.aborted;) {
         try {
           this.#attached ??= await this.#attach(take && !taken);
@@ -109,6 +113,7 @@ export class SolConsole {
           const lost = await aborted(this.#attached.over, signal);
           if (lost === undefined) return;
           taken = lost.taken;
+          told = false;
           log.info('console lost', { ...lost });
           notice(`console lost (${lost.why}), connecting again`);
           await this.#release('lost');
@@ -116,6 +121,10 @@ export class SolConsole {
           if (signal.aborted) return;
           if (isFinal(error)) throw error;
           log.info('console cannot be opened again yet', { why: errorText(error) });
+          if (!told && completionOf(error) === ActivateRefusal.alreadyActive) {
+            told = true;
+            notice(`${await this.#holder()} has it now`);
+          }
         }
         const pause = BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)] ?? 0;
         await sleep(clock, take ? pause : Math.min(pause, PATIENT_MS), signal).catch(() => {});
@@ -217,7 +226,7 @@ export class SolConsole {
         const completion = completionOf(error);
         if (completion === ActivateRefusal.alreadyActive && !ended) {
           ended = true;
-          this.#options.notice('another session had the console; it is taken from there');
+          this.#options.notice(`${await this.#holder()} had the console; it is taken from there`);
           // Meanwhile the other session may have ended it itself.
           await unlessRefused(() => client.run(deactivateSol(), signal));
         } else if (completion === ActivateRefusal.cannotEncrypt && isProtected && quirks.solFlags === undefined)
@@ -225,6 +234,20 @@ export class SolConsole {
         else throw described(error, completion);
       }
     }
+  }
+
+  /** Who has the console, in words, as far as the BMC tells. */
+  async #holder(): Promise<string> {
+    const { client, signal } = this.#options;
+    const some = 'another session';
+    // Nothing depends on it: whatever fails here, the console is the matter.
+    const ask = <T>(command: Command<T>) => client.run(command, signal).catch(() => {});
+    const id = await ask(solInstance());
+    const info = typeof id === 'number' && id !== 0 ? await ask(getSessionInfo(id)) : undefined;
+    if (info === undefined) return some;
+    const name = ((await ask(getUserName(info.userId))) ?? '').replaceAll(/[^ -~]/g, '?');
+    const user = name === '' ? `user ${info.userId}` : `user "${name}"`;
+    return `${some} (${user}${info.address === undefined ? '' : ` at ${info.address}`})`;
   }
 
   /** Asks now and then whether the console is still ours: some BMCs forget it when the machine restarts. */
