@@ -1,7 +1,7 @@
 import type { BareMetalHost } from '../api/baremetalhost.ts';
 import type { HostProgressStatus, TimelineEntry } from '../api/hostprogress.ts';
 import { keyOf, keyText } from '../api/meta.ts';
-import { age, diagnoseBoot } from './diagnose.ts';
+import { age, diagnoseBoot, isBootSign } from './diagnose.ts';
 import { bootMacOf } from './host-index.ts';
 import { lastSeenMs } from './timeline.ts';
 
@@ -168,8 +168,9 @@ function checks(
 ): string[] {
   const hint = hintOf(codeOf(host.status?.errorMessage ?? ''));
   const out: string[] = hint === undefined ? [] : [hint];
-  if (progress.ramdiskBoot?.step === 'wait-agent') out.push(diagnoseBoot(progress, bootMacOf(host), nowMs));
-  else if (progress.wait?.check !== undefined) out.push(progress.wait.check);
+  if (progress.ramdiskBoot?.step === 'wait-agent') {
+    if (!comesOn(progress, nowMs)) out.push(diagnoseBoot(progress, bootMacOf(host), nowMs));
+  } else if (progress.wait?.check !== undefined) out.push(progress.wait.check);
   const foreign = progress.timeline?.findLast((e) => e.kind === 'dhcp-foreign');
   if (foreign !== undefined && nowMs - lastSeenMs(foreign) < 3600_000) {
     out.push(`${foreign.text}; two servers on one network disturb each other (see --proxy-dhcp)`);
@@ -178,6 +179,15 @@ function checks(
     out.push('spec.online is false: provisioning does not begin before it is true');
   }
   return out;
+}
+
+/** A boot that shows a sign of life every few seconds lacks nothing yet. */
+const LIVELY_MS = 20_000;
+const REFUSALS: ReadonlySet<string> = new Set(['dhcp-silent', 'agent-refused']);
+
+function comesOn({ timeline = [] }: HostProgressStatus, nowMs: number): boolean {
+  const sign = timeline.findLast((e) => isBootSign(e));
+  return sign !== undefined && !REFUSALS.has(sign.kind) && nowMs - lastSeenMs(sign) < LIVELY_MS;
 }
 
 function seenText(entry: TimelineEntry, nowMs: number): string {

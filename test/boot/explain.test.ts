@@ -64,6 +64,17 @@ describe('explain', () => {
     assert.match(text, /If it does not come: the machine is switched off and booted again/);
   });
 
+  it('has nothing to check while a boot comes on, but for a refusal', () => {
+    const checks = (...entries: TimelineEntry[]) =>
+      explain(HOST, { ...WAITING, timeline: [...(WAITING.timeline ?? []), ...entries] }, NOW).check;
+    assert.deepEqual(checks(seen('http-ramdisk', 'ramdisk asked for', 5)), []);
+    assert.match(checks(seen('http-ramdisk', 'ramdisk asked for', 40)).join(), /its agent has not registered/);
+    assert.match(
+      checks(seen('dhcp-ack', '', 6), seen('dhcp-silent', 'no loader', 5)).join(),
+      /not answered: no loader/,
+    );
+  });
+
   const stages: [string, TimelineEntry[], RegExp][] = [
     ['DHCP only', [seen('dhcp-offer')], /the boot loader was not fetched/],
     ['DHCP refused', [seen('dhcp-silent', 'no loader for ARM')], /was not answered: no loader for ARM/],
