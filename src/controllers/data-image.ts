@@ -11,7 +11,7 @@ import { orMissing } from '../store/or-missing.ts';
 import type { WorkResult } from '../store/workqueue.ts';
 import { BMC_LOOK_MS, type ControllerDoors } from './doors.ts';
 import { ownedBy, withOwner } from './owners.ts';
-import { mayAskBmc } from './readiness.ts';
+import { mayCleanUp } from './readiness.ts';
 
 export const DATA_IMAGE_FINALIZER = 'dataimage.metal3.io';
 /** While a medium that should go is still in, or its BMC cannot be asked (metal3-compat §1.9). */
@@ -56,7 +56,7 @@ async function end(
 ): Promise<WorkResult> {
   const attached = image.status?.attachedImage?.url ?? '';
   if (attached === '' || detachRequest(host) !== undefined) return await release(doors, image);
-  if (!mayAskBmc(host)) return { requeueMs: STILL_IN_MS };
+  if (!mayCleanUp(host)) return { requeueMs: STILL_IN_MS };
   using deadline = new Deadline(doors.clock, 'the BMC to show its virtual media', BMC_LOOK_MS, signal);
   try {
     const { media } = await doors.bmcOf(host, deadline.signal);

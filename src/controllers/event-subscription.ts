@@ -8,7 +8,7 @@ import { orMissing } from '../store/or-missing.ts';
 import type { WorkResult } from '../store/workqueue.ts';
 import type { ControllerDoors } from './doors.ts';
 import { controllerErrors } from './errors.ts';
-import { mayAskBmc } from './readiness.ts';
+import { mayAskBmc, mayCleanUp } from './readiness.ts';
 
 export const SUBSCRIPTION_FINALIZER = 'bmceventsubscription.metal3.io';
 /** A host that is missing is looked for again after this (metal3-compat §1.8). */
@@ -68,9 +68,10 @@ async function end(doors: ControllerDoors, object: BmcEventSubscription, signal:
   if (!finalizers.includes(SUBSCRIPTION_FINALIZER)) return { requeueMs: undefined };
   const id = object.status?.subscriptionID ?? '';
   const host = await hostOf(doors, object);
-  if (id !== '' && host !== undefined && mayAskBmc(host)) {
+  if (id !== '' && host !== undefined && mayCleanUp(host)) {
     try {
-      await (await eventsOf(doors, object, signal)).unsubscribe(id, signal);
+      const { events } = await doors.bmcOf(host, signal);
+      await events?.unsubscribe(id, signal);
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof IngotError) || error.code.startsWith('STORE_')) throw error;

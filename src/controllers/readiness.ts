@@ -7,8 +7,13 @@ import { hasBmcDetails } from '../api/predicates.ts';
  * alone, and so are those whose credentials were not accepted yet (metal3-compat §1.3).
  */
 export function mayAskBmc(host: BareMetalHost): boolean {
-  const { status, metadata } = host;
-  if (metadata.deletionTimestamp !== undefined || isPaused(host) || !hasBmcDetails(host)) return false;
+  return host.metadata.deletionTimestamp === undefined && mayCleanUp(host);
+}
+
+/** As `mayAskBmc`, but a host on its way out too: what was put into its BMC is to be taken back before it is gone. */
+export function mayCleanUp(host: BareMetalHost): boolean {
+  const { status } = host;
+  if (isPaused(host) || !hasBmcDetails(host)) return false;
   if (detachRequest(host) !== undefined || status?.operationalStatus === 'detached') return false;
   return status?.goodCredentials?.credentials?.name !== undefined;
 }

@@ -83,6 +83,16 @@ test('an edited event subscription leaves nothing behind on the BMC', async () =
   assert.deepEqual(await statusOf(bed), { subscriptionID: '/subs/2' });
 });
 
+test('deleted together with its host it is ended on the BMC all the same', async () => {
+  const bed = await subscribed();
+  await bed.store.patch(BARE_METAL_HOST, key(), { metadata: { finalizers: ['baremetalhost.metal3.io'] } });
+  await bed.store.delete(BARE_METAL_HOST, key());
+  await bed.store.delete(BMC_EVENT_SUBSCRIPTION, key('sub'));
+  await bed.subscription();
+  assert.equal(bed.subscriptions.size, 0);
+  assert.deepEqual(await bed.store.list(BMC_EVENT_SUBSCRIPTION), []);
+});
+
 test('a dead BMC does not hold up a deleted event subscription for ever', async () => {
   const bed = await subscribed();
   bed.capabilities.events!.unsubscribe = () => Promise.reject(bmcErrors.make('BMC_UNREACHABLE', 'silent'));
