@@ -2,7 +2,7 @@ import { redactText } from '../core/log.ts';
 
 /** Colours and cursor control that firmware writes in the middle of words; backspace and carriage return are looked at apart. */
 const CONTROL =
-  /\u001b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Za-z0-9]|[A-Za-z=>])|[\u0000-\u0007\u000b\u000c\u000e-\u001f\u007f]/g;
+  /\u001b(?:\[[0-9;?=]*[A-Za-z]|[()][A-Za-z0-9]|[A-Za-z=>])|[\u0000-\u0007\u000b\u000c\u000e-\u001f\u007f-\u009f]/g;
 const CLEARED = /\u001b(?:c|\[2J)/g;
 /** A line that fills the 80 or 100 columns of a firmware's terminal goes on in the next. */
 const WRAPPED = /^(.{80}|.{100})\n(?!\[ingot )/gm;

@@ -70,6 +70,19 @@ test('a console reads as on a screen: what was written over is gone, a cleared s
   );
 });
 
+test('nothing that a terminal obeys stays in a recording', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.boolean(), (bytes, gap) => {
+      const tape = new ConsoleTape(4000);
+      tape.print(bytes);
+      tape.note(0, 'between', gap);
+      tape.print(Buffer.from(`\u009b2J\u001b]0;title\u0007${Buffer.from(bytes).toString('latin1')}`));
+      // oxlint-disable-next-line no-control-regex -- they are what is looked for
+      assert.doesNotMatch(tape.text(), /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/);
+    }),
+  );
+});
+
 test('whatever comes between, a secret that a gap cuts in two leaves nothing behind', () => {
   const line = `Filename: http://10.0.0.1:8080/boot/s.ipxe?expires=1&sig=SECRETsignature0123456789 ingot.token=${TOKEN} quiet`;
   fc.assert(
