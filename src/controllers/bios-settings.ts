@@ -58,12 +58,21 @@ export function schemaName(rules: Readonly<Record<string, SettingSchema>>): stri
   return `schema-${createHash('sha256').update(JSON.stringify(rules)).digest('hex').slice(0, 8)}`;
 }
 
-/** What is wished for and is not so. */
+/**
+ * What is wished for and is not so. Numbers are the same however they are written: a text that always differs would be
+ * applied again and again.
+ */
 export function changedSettings(
   wanted: Readonly<Record<string, number | string>>,
   now: Readonly<Record<string, string>>,
+  rules: Readonly<Record<string, SettingSchema>>,
 ): string[] {
-  return Object.keys(wanted).filter((name) => !Object.hasOwn(now, name) || now[name] !== String(wanted[name]));
+  return Object.keys(wanted).filter((name) => {
+    if (!Object.hasOwn(now, name)) return true;
+    const [text, held] = [String(wanted[name]), now[name] ?? ''];
+    const isNumber = rules[name]?.attribute_type === 'Integer' && /^-?\d+$/.test(text) && /^-?\d+$/.test(held);
+    return isNumber ? Number(text) !== Number(held) : text !== held;
+  });
 }
 
 /**

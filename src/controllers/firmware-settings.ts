@@ -71,7 +71,9 @@ function problemsOf(
   settings: Readonly<Record<string, string>>,
   rules: Readonly<Record<string, SettingSchema>>,
 ): string[] {
-  return changedSettings(spec.settings, settings).length === 0 ? [] : settingProblems(spec.settings, settings, rules);
+  return changedSettings(spec.settings, settings, rules).length === 0
+    ? []
+    : settingProblems(spec.settings, settings, rules);
 }
 
 /** What the conditions say of a wish; one that changes nothing is valid, whatever it names. Pure. */
@@ -80,7 +82,7 @@ export function settingFindings(
   now: Readonly<Record<string, string>>,
   rules: Readonly<Record<string, SettingSchema>>,
 ): Finding[] {
-  const changed = changedSettings(wanted, now);
+  const changed = changedSettings(wanted, now, rules);
   const problems = changed.length === 0 ? [] : settingProblems(wanted, now, rules);
   const message = `${INVALID}: ${problems.join('; ')}`.slice(0, MAX_MESSAGE);
   const valid: Finding =

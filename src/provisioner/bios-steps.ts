@@ -1,5 +1,5 @@
 import { biosChanges } from '../bmc/bios-values.ts';
-import type { BiosControl } from '../bmc/capabilities.ts';
+import type { BiosControl, BiosValue } from '../bmc/capabilities.ts';
 import { Deadline } from '../core/deadline.ts';
 import type { FirmwareWish } from './provisioner.ts';
 import type { Run, StepResult } from './run.ts';
@@ -44,10 +44,14 @@ export async function missingBios(run: Run, settings: Settings): Promise<string[
   let names: string[] = [];
   await withBios(run, async (bios, signal) => {
     const { attributes } = await bios.state(signal);
-    names = Object.keys(settings).filter((name) => String(attributes[name]) !== String(settings[name]));
+    names = Object.keys(settings).filter((name) => !isInForce(attributes[name], settings[name]));
     return { kind: 'next' };
   });
   return names;
+}
+
+function isInForce(now: BiosValue | undefined, wished: number | string | undefined): boolean {
+  return typeof now === 'number' ? now === Number(wished) : String(now) === String(wished);
 }
 
 function notApplied(message: string): StepResult {

@@ -100,6 +100,10 @@ test('a wish that is so already is valid whatever its rules say; beside one that
   const same = await bed.store.get(HOST_FIRMWARE_SETTINGS, key());
   assert.partialDeepStrictEqual(condition(same, 'ChangeDetected'), { status: 'False', reason: 'Success' });
   assert.partialDeepStrictEqual(condition(same, 'Valid'), { status: 'True', reason: 'Success', message: '' });
+  await bed.wish({ Cores: '04' });
+  await bed.firmware();
+  const number = await bed.store.get(HOST_FIRMWARE_SETTINGS, key());
+  assert.partialDeepStrictEqual(condition(number, 'ChangeDetected'), { status: 'False' });
   await bed.wish({ Hyper: 'On' });
   await bed.firmware();
   const mixed = await bed.store.get(HOST_FIRMWARE_SETTINGS, key());

@@ -55,7 +55,7 @@ describe('provisioner: preparing', () => {
   });
 
   it('what is so already needs no restart', async () => {
-    assert.deepEqual(await prepare({ settings: { Hyper: 'Off' }, updates: [] }), { kind: 'done' });
+    assert.deepEqual(await prepare({ settings: { Hyper: 'Off', Cores: '04' }, updates: [] }), { kind: 'done' });
     assert.deepEqual(world.machine.writes, []);
   });
 
