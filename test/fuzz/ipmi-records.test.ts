@@ -122,8 +122,12 @@ test(`${RUNS} mutated SOL packets to both ends: they live, hold little, and prin
     encodeSol({ sequence: 0, ack: 1, accepted: 5, flags: 0, data: new Uint8Array(0) }),
     encodeSol({ sequence: 2, ack: 1, accepted: 0, flags: SolStatus.nack, data: new Uint8Array(3) }),
   ];
-  for (const side of ['console', 'bmc'] as const) {
-    let state = solStart(side, 200);
+  for (const [side, zeroIsAll] of [
+    ['console', false],
+    ['console', true],
+    ['bmc', false],
+  ] as const) {
+    let state = solStart(side, 200, zeroIsAll);
     const good = feed(corpus, side === 'bmc' ? 20274 : 20275, (bytes, i) => {
       const packet = decodeSol(bytes);
       if (i % 7 === 0) state = decideSol(state, { kind: 'write', bytes: bytes.slice(0, 3) }).state;
@@ -135,7 +139,7 @@ test(`${RUNS} mutated SOL packets to both ends: they live, hold little, and prin
       state =
         decision.ended === undefined && waitingCharacters(decision.state) < 10_000
           ? decision.state
-          : solStart(side, 200);
+          : solStart(side, 200, zeroIsAll);
     });
     assert.ok(good > RUNS / 4, `${good} were understood`);
   }

@@ -4,6 +4,7 @@ import test from 'node:test';
 import { FakeClock } from '../../src/core/clock.ts';
 import { IngotError } from '../../src/core/errors.ts';
 import { silentLogger } from '../../src/core/log.ts';
+import { decodeSendMessage } from '../../src/ipmi/bridge.ts';
 import { IpmiClient } from '../../src/ipmi/client.ts';
 import {
   closeSession,
@@ -49,13 +50,14 @@ const DECODER_RUNS = 1_000_000;
 const SERVER_RUNS = 150_000;
 const CLIENT_RUNS = 60_000;
 const V15_POLICIES = ['if-only', 'always', 'never'] as const;
+const OEM_AUTHS = [undefined, 'supermicro', 'quanta'] as const;
 const COMMAND_RUNS = 60_000;
 
 const suite = suiteById(17);
 assert.ok(suite);
 const KEYS = sessionKeys(suite, new Uint8Array(32).fill(3), new Uint8Array(0));
 /** IPMI 1.5, of which there are no captures: requests and answers of a login and of a session, for each type. */
-const old = (['none', 'md2', 'md5', 'password'] as const).flatMap((auth) => {
+const old = (['none', 'md2', 'md5', 'password', 'oem'] as const).flatMap((auth) => {
   const sixteen = new Uint8Array(16).fill(9);
   const password = utf8Bytes('secret');
   const challenge = getSessionChallenge(auth, utf8Bytes('admin'));
@@ -113,6 +115,7 @@ const PAYLOAD_DECODERS: readonly ((b: Uint8Array) => unknown)[] = [
   decodeActivateRequest,
   decodeSuiteIds,
   decodeBootFlags,
+  decodeSendMessage,
   (b) => decryptPayload(KEYS, b),
   ...[
     getDeviceId(),
@@ -164,7 +167,8 @@ test(`${SERVER_RUNS} mutated console packets to a server: it lives, its sessions
     guid: new Uint8Array(16),
     chassis,
     deviceId: { deviceId: 1, manufacturerId: 2, productId: 3 },
-    v15: { types: ['none', 'md2', 'md5', 'password'], perMessageAuth: true, only: false },
+    v15: { types: ['none', 'md2', 'md5', 'password', 'oem'], perMessageAuth: true, only: false },
+    faults: { quirks: { oemAuth: 'supermicro' } },
     clock,
     random: seededRandom(1),
     log: silentLogger,
@@ -208,8 +212,10 @@ test(`${CLIENT_RUNS} mutated BMC packets to a client that logs in: it gives up i
     };
   };
   while (count.fed < CLIENT_RUNS) {
-    const v15 = V15_POLICIES[count.logins++ % V15_POLICIES.length] ?? 'never';
-    const quirks = { zeroSessionIds: true, anySequence: true, unsignedReplies: true, ignoreChecksums: true };
+    const v15 = V15_POLICIES[count.logins % V15_POLICIES.length] ?? 'never';
+    const oemAuth = OEM_AUTHS[Math.floor(count.logins++ / V15_POLICIES.length) % OEM_AUTHS.length];
+    const loose = { zeroSessionIds: true, anySequence: true, unsignedReplies: true, ignoreChecksums: true };
+    const quirks = { ...loose, ...(oemAuth === undefined ? {} : { oemAuth }) };
     const target = { host: '192.0.2.1', port: 623, username: 'admin', password: 'secret', v15, quirks };
     const client = new IpmiClient(target, { clock, random: seededRandom(2), log: silentLogger, connect });
     const running = client.run(getDeviceId(), new AbortController().signal).catch((e: unknown) => e);
@@ -231,7 +237,7 @@ test(`${COMMAND_RUNS} random requests inside a session: always a completion code
     guid: new Uint8Array(16),
     suites,
     faults: {},
-    satellites: [],
+    satellites: [{ channel: 0, address: 0x72, run: () => Promise.resolve({ completion: 0 }) }],
     capabilities: { v2: true, v15: true, types: ['md5' as const], kgSet: false, perMessageAuth: true },
     log: silentLogger,
     clock: new FakeClock(),
