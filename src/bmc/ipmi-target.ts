@@ -2,6 +2,7 @@ import type { Hop, Route } from '../ipmi/bridge.ts';
 import type { IpmiTarget } from '../ipmi/client.ts';
 import type { V15Policy } from '../ipmi/login-plan.ts';
 import { Privilege } from '../ipmi/numbers.ts';
+import { CLIENT_SUITES, SUITE_WITHOUT_PASSWORD } from '../ipmi/suites.ts';
 import type { WireQuirks } from '../ipmi/wire-quirks.ts';
 import { fromHex, utf8Bytes } from '../wire/hex.ts';
 import type { BmcAddress } from './address.ts';
@@ -35,6 +36,7 @@ export function ipmiTarget(
     privilege: privilegeOf(address),
     v15: v15PolicyOf(address, preferredSuite),
     quirks,
+    ...suitesOf(address),
     ...routeOf(address),
     ...(preferredSuite === undefined ? {} : { firstSuite: preferredSuite }),
     ...(kg === undefined ? {} : { kg: kgBytes(kg, address) }),
@@ -64,6 +66,17 @@ function privilegeOf(address: BmcAddress): number {
     throw bmcErrors.make('BMC_ADDRESS_INVALID', `spec.bmc.address ${address.text}: privilegelevel is none of ${known}`);
   }
   return level;
+}
+
+/** `?ciphersuite=17`: this one and no other (Ironic: `ipmi_cipher_suite`). */
+function suitesOf(address: BmcAddress): { suites?: readonly number[] } {
+  const text = address.query.get('ciphersuite');
+  if (text === undefined) return {};
+  const suite = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  const known = [SUITE_WITHOUT_PASSWORD, ...CLIENT_SUITES];
+  if (known.includes(suite)) return { suites: [suite] };
+  const list = known.toSorted((a, b) => a - b).join(', ');
+  throw bmcErrors.make('BMC_ADDRESS_INVALID', `spec.bmc.address ${address.text}: ciphersuite is none of ${list}`);
 }
 
 const BRIDGING = ['no', 'single', 'dual'] as const;

@@ -31,10 +31,10 @@ export const IPMI_QUIRKS: readonly QuirkRow[] = [
   },
   {
     name: 'i82571spt',
-    does: 'the role counts bare in all codes; RAKP 1 is always 44 bytes long; SOL is asked for with flags 08h',
+    does: 'the role counts bare in all codes; RAKP 1 is always 44 bytes long; no questions but those for a console, which is asked for with flags 08h',
     boards: 'Intel 82571',
     evidence: 'ipmitool src/plugins/lanplus/lanplus.c, lanplus_crypt.c, lib/ipmi_sol.c (-o i82571spt)',
-    wire: { bareRole: true, fullRakp1: true, solFlags: 0x08 },
+    wire: { bareRole: true, fullRakp1: true, bareSession: true, solFlags: 0x08 },
   },
   {
     name: 'icts',
@@ -209,6 +209,24 @@ export const ALWAYS_HANDLED: readonly { what: string; boards: string; evidence: 
     boards: 'virtualbmc',
     evidence: 'seen in virtualbmc 3.2',
     how: 'the login starts again with the suite of the answer, when it is allowed',
+  },
+  {
+    what: 'a packet out of turn in a login ends the BMC process',
+    boards: 'virtualbmc (pyghmi server): Close Session before RAKP 3, RAKP 3 with a status before RAKP 2',
+    evidence: 'seen in pyghmi 1.5.34',
+    how: 'a login that is given up is finished and closed, or left to the BMC',
+  },
+  {
+    what: 'the boot flags are gone before the power comes on',
+    boards: 'OpenBMC, and boards that take boot parameter 3 without heeding it',
+    evidence: 'IPMI v2.0 §28.13 table 28-14; openbmc/phosphor-host-ipmid',
+    how: 'flags older than 30 s are read right before power on, and set again when they are gone',
+  },
+  {
+    what: 'a one-time network boot is ignored now and then',
+    boards: 'some Supermicro',
+    evidence: 'github.com/redhat-performance/JetSki/pull/110',
+    how: 'the machine is off when the flags are set, and switched on after that; a boot unheard of is repeated',
   },
   {
     what: 'Chassis Control power cycle is refused',

@@ -250,7 +250,7 @@ export class IpmiClient {
   /** Makes sure that a command which is sent only once does not meet a session the BMC has forgotten. */
   async #probe(signal: AbortSignal): Promise<void> {
     const fresh = this.#doors.clock.monotonic() - this.#lastAnswer < TRUST_MS;
-    if (this.#session === undefined || fresh) return;
+    if (this.#session === undefined || fresh || this.#quirks.bareSession === true) return;
     try {
       await this.#send(getDeviceId(), signal);
     } catch (error) {
@@ -401,7 +401,7 @@ export class IpmiClient {
   }
 
   async #keepAlive(signal: AbortSignal): Promise<void> {
-    if (this.#session !== undefined) await this.#send(getDeviceId(), signal);
+    if (this.#session !== undefined && this.#quirks.bareSession !== true) await this.#send(getDeviceId(), signal);
   }
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { IngotError } from '../core/errors.ts';
 import { ByteReader } from '../wire/reader.ts';
 import type { Channel } from './channel.ts';
 import { type AuthCapabilities, closeSession, getAuthCapabilities } from './commands/app.ts';
@@ -79,7 +80,12 @@ export interface OpenedSession {
   privilege: number;
 }
 
+/** Wait for an answer that decides nothing any more. */
+const ABANDON_MS = 250;
 const NAME_ONLY_LOOKUP = 0x10;
+const NO_CAPABILITIES = { channel: 0, v2: false, v15: false, types: [], kgSet: false, perMessageAuth: true };
+/** What is taken for granted of a BMC that is not asked. */
+const RMCP_PLUS: AuthCapabilities = { ...NO_CAPABILITIES, v2: true };
 /** A BMC that answers without the IPMI 2.0 fields and never with them speaks IPMI 1.5 only. */
 const SILENT_TRIES = 3;
 
@@ -98,7 +104,7 @@ export async function login(
   const attempt = new LoginAttempt(channel, request, timeoutMs, signal);
   let step: LoginStep = 'capabilities';
   try {
-    const capabilities = await attempt.capabilities();
+    const capabilities = request.quirks.bareSession === true ? RMCP_PLUS : await attempt.capabilities();
     if (request.v15) {
       return await loginV15(channel, request, capabilities, timeoutMs, signal, (next) => (step = next));
     }
@@ -112,7 +118,7 @@ export async function login(
     step = 'rakp4';
     return await attempt.rakp34();
   } catch (error) {
-    attempt.abandon();
+    await attempt.abandon();
     if (ipmiErrors.is(error, 'IPMI_TIMEOUT') || ipmiErrors.is(error, 'IPMI_SOCKET')) {
       const waited = ipmiErrors.is(error, 'IPMI_TIMEOUT');
       return { kind: 'silence', step, waited, reason: error.message };
@@ -129,8 +135,8 @@ class LoginAttempt {
   readonly #kuid: Uint8Array;
   readonly #tag = randomBytes(1).readUInt8() & 0x3f;
   readonly #shared: Handshake;
-  /** How far the BMC may have come with this login: it holds a place among its few sessions from the first step on. */
-  #begun: 'nothing' | 'half-open' | { proven: Framing } = 'nothing';
+  /** RAKP 3 as it was sent, and the session that it opens. */
+  #proven: { rakp3: Uint8Array; framing: Framing } | undefined;
 
   constructor(channel: Channel, request: LoginRequest, timeoutMs: number, signal: AbortSignal) {
     this.#channel = channel;
@@ -170,8 +176,7 @@ class LoginAttempt {
   }
 
   async #plainCapabilities(): Promise<AuthCapabilities> {
-    const none = { channel: 0, v2: false, v15: false, types: [], kgSet: false, perMessageAuth: true };
-    return (await this.#askCapabilities(false)) ?? none;
+    return (await this.#askCapabilities(false)) ?? NO_CAPABILITIES;
   }
 
   async #askCapabilities(v2: boolean): Promise<AuthCapabilities | undefined> {
@@ -209,7 +214,6 @@ class LoginAttempt {
     const { suite, quirks } = this.#request;
     const rakp1 = { tag: this.#tag, bmcSessionId, consoleRandom, role, username };
     const payload = handshake.encodeRakp1(rakp1, quirks.fullRakp1 === true);
-    this.#begun = 'half-open';
     const reply = await this.#payload(PayloadType.rakp1, payload, PayloadType.rakp2, handshake.decodeRakp2);
     if (reply.accepted === undefined) return { kind: 'refused', step: 'rakp2', status: reply.status };
     this.#shared.bmcRandom = reply.accepted.bmcRandom;
@@ -228,7 +232,7 @@ class LoginAttempt {
     const { consoleSessionId, bmcSessionId, bmcGuid } = this.#shared;
     const keys = sessionKeys(suite, sik, this.#kuid);
     const framing = new V20Framing({ own: consoleSessionId, peer: bmcSessionId }, keys, quirks);
-    this.#begun = { proven: framing };
+    this.#proven = { rakp3: packet, framing };
     const reply = await this.#exchange(packet, (datagram) =>
       this.#own(datagram, PayloadType.rakp4, handshake.decodeRakp4),
     );
@@ -242,19 +246,23 @@ class LoginAttempt {
   }
 
   /**
-   * Gives up without an answer: the BMC is told to forget what it holds of this login, in vain when it never got that
-   * far. With RAKP 3 on its way the session may be open already although RAKP 4 was lost or is not waited for.
+   * Gives up without an answer. With RAKP 3 on its way the session may be open although RAKP 4 was lost or is not waited
+   * for, so it is closed. RAKP 3 goes before that once more and its answer is waited for shortly: it may be what was
+   * lost, and virtualbmc dies of a Close Session in a login that is not finished. Before RAKP 3 nothing is said: BMCs end
+   * such logins by themselves, and virtualbmc dies of a RAKP 3 with a status when RAKP 1 was lost or named nobody.
    */
-  abandon(): void {
-    const begun = this.#begun;
-    if (begun === 'nothing') return;
-    if (begun !== 'half-open') {
-      const { netFn, cmd, data } = closeSession(this.#shared.bmcSessionId);
-      const bytes = encodeLanMessage(requestMessage(netFn, cmd, 1, data));
-      this.#channel.post(begun.proven.seal({ type: PayloadType.ipmi, bytes }));
+  async abandon(): Promise<void> {
+    if (this.#proven === undefined) return;
+    const { rakp3, framing } = this.#proven;
+    const isRakp4 = (datagram: Datagram) => this.#own(datagram, PayloadType.rakp4, handshake.decodeRakp4);
+    try {
+      await this.#channel.exchange(rakp3, isRakp4, ABANDON_MS, new AbortController().signal);
+    } catch (error) {
+      if (!(error instanceof IngotError)) throw error;
     }
-    // Any status but 0 ends a login that is not finished (§13.22), and does nothing to a session that is open.
-    this.#channel.post(this.#rakp3(RakpStatus.insufficientResources, new Uint8Array(0)));
+    const { netFn, cmd, data } = closeSession(this.#shared.bmcSessionId);
+    const bytes = encodeLanMessage(requestMessage(netFn, cmd, 1, data));
+    this.#channel.post(framing.seal({ type: PayloadType.ipmi, bytes }));
   }
 
   /** The handshake as it counts in codes and keys. */

@@ -1,5 +1,7 @@
 import { IngotError, errorCode, errorText } from '../core/errors.ts';
+import { AppCmd } from './commands/app.ts';
 import { ChassisCmd } from './commands/chassis.ts';
+import { PayloadCmd } from './commands/payload.ts';
 import { ipmiErrors } from './errors.ts';
 import type { LanMessage } from './lan-message.ts';
 import { Completion } from './numbers.ts';
@@ -33,6 +35,9 @@ const FAMILIES: readonly Family[] = [
   bridgeFamily,
 ];
 
+/** All that a BMC with the quirk `bareSession` answers. */
+const BARE: ReadonlySet<number> = new Set([AppCmd.closeSession, ...Object.values(PayloadCmd)]);
+
 const key = (netFn: number, cmd: number): number => netFn * 256 + cmd;
 
 /** The commands of the virtual BMC as a table: network function and command → who may run it and what it does. */
@@ -56,7 +61,8 @@ export class ServerCommands {
   /** Runs a request. Never throws: failures become completion codes. */
   async run(request: LanMessage, sender: Sender): Promise<Answer> {
     const handler = this.#table.get(key(request.netFn, request.cmd));
-    if (handler === undefined) return refuse(Completion.invalidCommand);
+    const bare = this.#parts.faults.quirks?.bareSession === true && !BARE.has(request.cmd);
+    if (handler === undefined || bare) return refuse(Completion.invalidCommand);
     if (handler.privilege !== undefined && (sender === undefined || sender.privilege < handler.privilege)) {
       return refuse(Completion.insufficientPrivilege);
     }

@@ -217,7 +217,11 @@ export class ServerLogin {
       touchedAt: now,
       user,
       limit: session.privilege,
-      privilege: Math.min(session.privilege, Privilege.user),
+      // Where no level can be set, the one of the login is in force at once.
+      privilege:
+        this.#rules.faults.quirks?.bareSession === true
+          ? session.privilege
+          : Math.min(session.privilege, Privilege.user),
       framing: new V20Framing({ own: bmcSessionId, peer: consoleSessionId }, keys, this.#rules.faults.quirks),
       post: (payload) => this.#rules.post(active, payload),
       rakp4,

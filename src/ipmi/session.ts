@@ -42,6 +42,7 @@ export class Session {
   readonly #timing: SessionTiming;
   readonly #subscribers = new Map<number, PayloadHandler>();
   readonly #ignoreChecksums: boolean;
+  readonly #bare: boolean;
   readonly #numbers = new RequestNumbers();
 
   constructor(
@@ -58,6 +59,7 @@ export class Session {
     this.#clock = clock;
     this.#timing = timing;
     this.#ignoreChecksums = quirks.ignoreChecksums === true;
+    this.#bare = quirks.bareSession === true;
     channel.listen((datagram) => this.#unasked(datagram));
   }
 
@@ -108,6 +110,7 @@ export class Session {
    * @returns the level in force: the highest that the BMC gives, up to the one wanted
    */
   async raisePrivilege(signal: AbortSignal): Promise<number> {
+    if (this.#bare) return this.#opened.privilege;
     for (let level = this.#opened.privilege; level > Privilege.user; level--) {
       try {
         return await this.request(setSessionPrivilege(level), signal);

@@ -31,12 +31,20 @@ export type UdpConnect = (peer: { host: string; port: number }, handlers: UdpHan
 export type UdpListen = (local: UdpPeer, handlers: UdpHandlers) => Promise<UdpSocket>;
 
 export const nodeUdpConnect: UdpConnect = async (peer, handlers) => {
-  const address = await resolve(peer.host);
-  const socket = open(address, handlers);
-  await settled(socket, `cannot reach ${peer.host} port ${peer.port}`, (done) =>
-    socket.connect(peer.port, address, done),
-  );
-  return face(socket, handlers, true);
+  const addresses = await resolve(peer.host);
+  for (const [i, address] of addresses.entries()) {
+    const socket = open(address, handlers);
+    try {
+      await settled(socket, `cannot reach ${peer.host} port ${peer.port}`, (done) =>
+        socket.connect(peer.port, address, done),
+      );
+      return face(socket, handlers, true);
+    } catch (error) {
+      // A name with an IPv6 address, on a machine without a route to it: the IPv4 one may do.
+      if (i === addresses.length - 1) throw error;
+    }
+  }
+  throw ipmiErrors.make('IPMI_SOCKET', `"${peer.host}" has no address`);
 };
 
 export const nodeUdpListen: UdpListen = async (local, handlers) => {
@@ -49,10 +57,10 @@ export const nodeUdpListen: UdpListen = async (local, handlers) => {
 
 type Socket = ReturnType<typeof createSocket>;
 
-async function resolve(host: string): Promise<string> {
-  if (isIP(host) !== 0) return host;
+async function resolve(host: string): Promise<string[]> {
+  if (isIP(host) !== 0) return [host];
   try {
-    return (await lookup(host)).address;
+    return (await lookup(host, { all: true })).map(({ address }) => address);
   } catch (cause) {
     throw ipmiErrors.make('IPMI_SOCKET', `cannot resolve "${host}": ${errorText(cause)}`, { cause });
   }

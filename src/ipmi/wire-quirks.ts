@@ -36,6 +36,11 @@ export interface WireQuirks {
   unsignedReplies?: boolean;
   /** IPMI 1.5: authentication type OEM is used where it is offered, in this maker's way. */
   oemAuth?: OemAuth;
+  /**
+   * A network chip that answers Open Session, RAKP and serial over LAN, and little else: neither its capabilities nor a
+   * privilege level nor its device id are asked for.
+   */
+  bareSession?: boolean;
   /** Activate Payload for serial over LAN asks with these flags, whatever the suite can do (§24.1). */
   solFlags?: number;
   /** Serial over LAN: an acknowledgement that says 0 characters were taken means all. */

@@ -82,6 +82,67 @@ test('ipmi 2: passwords of 16 and 20 bytes; one of 21 is refused at once, also f
   await virtual.server.close();
 });
 
+test('ipmi 2: passwords of digits alone, with leading zeros, of spaces, and none at all: as they are, in 2.0 and in 1.5', async () => {
+  const v15 = { types: ['md5' as const], perMessageAuth: true, only: false };
+  for (const password of ['12345678', '007', ' ', '']) {
+    for (const query of ['', '?protocol=1.5']) {
+      const virtual = await virtualBmc({ users: [{ name: 'admin', password, privilege: 'administrator' }], v15 });
+      const bmc = open(virtual, { address: `ipmi://192.0.2.1${query}`, credentials: { username: 'admin', password } });
+      await runClock(virtual.clock, bmc.verify(never));
+      await runClock(virtual.clock, bmc.close());
+      const other = open(virtual, {
+        address: `ipmi://192.0.2.1${query}`,
+        credentials: { username: 'admin', password: password === '007' ? '7' : `${password}0` },
+      });
+      assert.equal((await failure(virtual, other.verify(never))).code, 'BMC_AUTH_FAILED', `"${password}" ${query}`);
+      await runClock(virtual.clock, other.close());
+      await virtual.server.close();
+    }
+  }
+});
+
+test('ipmi 2: a password of more than 16 bytes where IPMI 1.5 is spoken: told as such, nothing of it is sent', async () => {
+  const v15 = { types: ['md5' as const, 'password' as const], perMessageAuth: true, only: true };
+  const password = 'seventeen-letters';
+  const virtual = await virtualBmc({ users: [{ name: 'admin', password, privilege: 'administrator' }], v15 });
+  for (const address of ['ipmi://192.0.2.1', 'ipmi://192.0.2.1?protocol=1.5']) {
+    let challenges = 0;
+    virtual.net.tap = (bytes, direction) => {
+      if (direction === 'to-server' && bytes.includes(0x39)) challenges++;
+      return 'pass';
+    };
+    const bmc = open(virtual, { address, credentials: { username: 'admin', password } });
+    const error = await failure(virtual, bmc.verify(never));
+    assert.equal(error.code, 'BMC_CREDENTIALS_INVALID');
+    assert.match(error.message, /longer than the 16 bytes of IPMI 1\.5/);
+    assert.equal(challenges, 0);
+    await runClock(virtual.clock, bmc.close());
+  }
+  await virtual.server.close();
+});
+
+test('ipmi 1: ?ciphersuite= is spoken and no other; 0 needs its quirk', async () => {
+  assert.deepEqual(target('ipmi://a?ciphersuite=3').suites, [3]);
+  assert.equal(target('ipmi://a').suites, undefined);
+  for (const wrong of ['4', '3,17', 'x', '']) {
+    assert.throws(() => target(`ipmi://a?ciphersuite=${wrong}`), {
+      code: 'BMC_ADDRESS_INVALID',
+      message: /none of 0, 1/,
+    });
+  }
+  const virtual = await virtualBmc({ suites: [3, 17] });
+  for (const suite of [3, 17]) {
+    const bmc = open(virtual, { address: `ipmi://192.0.2.1?ciphersuite=${suite}` });
+    assert.equal((await runClock(virtual.clock, bmc.verify(never))).value.cipherSuite, suite);
+    await runClock(virtual.clock, bmc.close());
+  }
+  const other = open(virtual, { address: 'ipmi://192.0.2.1?ciphersuite=8' });
+  assert.equal((await failure(virtual, other.verify(never))).code, 'BMC_INCOMPATIBLE');
+  await runClock(virtual.clock, other.close());
+  assert.throws(() => open(virtual, { address: 'ipmi://192.0.2.1?ciphersuite=0' }), { code: 'BMC_INCOMPATIBLE' });
+  await virtual.server.close();
+});
+
 test('ipmi 2: the null user', async () => {
   const virtual = await virtualBmc({ users: [{ name: '', password: 'secret', privilege: 'operator' }] });
   const bmc = open(virtual, { credentials: { username: '', password: 'secret' } });
@@ -165,9 +226,9 @@ test('ipmi 1: a BMC that offers suite 0 is reported once its suites are read', a
 });
 
 test('quirks of the annotation: on the wire, in commands, in the pace; unknown ones are refused', async () => {
-  const virtual = await virtualBmc({ faults: { quirks: { bareRole: true, fullRakp1: true } } });
+  const virtual = await virtualBmc({ faults: { quirks: { rakp4ByIntegrity: true, bareRoleInRakp3: true } } });
   assert.equal(await codeOf(virtual, {}), 'BMC_AUTH_FAILED');
-  const bmc = open(virtual, { quirks: ['i82571spt', 'bios-setup-ff', 'no-boot-flag-timeout'] });
+  const bmc = open(virtual, { quirks: ['intelplus', 'bios-setup-ff', 'no-boot-flag-timeout'] });
   const setup = { device: 'bios-setup', persistence: 'once', firmware: 'uefi' } as const;
   await runClock(virtual.clock, bmc.setBootOverride(setup, never));
   // Byte FF has the persistent bit too, as that firmware wants it.

@@ -8,10 +8,15 @@ import path from 'node:path';
 import { suite, test } from 'node:test';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
+import { IpmiClient } from '../../src/ipmi/client.ts';
+import { getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import { PayloadType } from '../../src/ipmi/numbers.ts';
+import { decodeDatagram } from '../../src/ipmi/packet.ts';
 import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
 import { FakeChassis } from '../support/fake-chassis.ts';
 import { FakeSerial } from '../support/fake-serial.ts';
-import { openSessions, startGoipmi, startIpmiSim } from '../support/ipmi-peers.ts';
+import { type UdpConnect, type UdpPeer, nodeUdpConnect } from '../../src/ipmi/udp.ts';
+import { type Peer, openSessions, startGoipmi, startIpmiSim, startPyghmi } from '../support/ipmi-peers.ts';
 import { Standalone } from '../support/standalone.ts';
 
 const INGOT = path.resolve(import.meta.dirname, '../../hack/ingot');
@@ -173,6 +178,69 @@ suite('ipmi 4: ended by a signal in front of BMCs that are not ours', () => {
     }
   });
 });
+
+suite('ipmi 3: a login that loses a packet or is given up leaves every BMC alive and without a session', () => {
+  const PEERS: readonly [name: string, suite: number, start: () => Promise<Peer>][] = [
+    ['OpenIPMI’s ipmi_sim', 3, () => startIpmiSim()],
+    ['go-ipmi’s server', 17, () => startGoipmi()],
+    // It does not tell its sessions, but it is the one that dies of a packet out of turn.
+    ['pyghmi’s server, which virtualbmc is built on', 3, () => startPyghmi()],
+  ];
+  for (const [name, suite, start] of PEERS) {
+    test(name, async () => {
+      const peer = await start();
+      const sessions = () => (name.startsWith('pyghmi') ? Promise.resolve(1) : openSessions(peer.port, { suite }));
+      const login = async (connect: UdpConnect, signal: AbortSignal) => {
+        const target = { host: '127.0.0.1', port: peer.port, username: 'admin', password: 'secret', suites: [suite] };
+        const doors = { clock: systemClock, random: Math.random, log: silentLogger, connect };
+        const client = new IpmiClient(target, doors, { timeoutMs: 200, timeoutStepMs: 200 });
+        try {
+          await client.run(getChassisStatus(), signal);
+        } finally {
+          await client.close();
+        }
+      };
+      try {
+        for (const type of [PayloadType.rakp3, PayloadType.rakp4, PayloadType.rakp1, PayloadType.rakp2]) {
+          // A login that ends before RAKP 3 is left to the BMC, and counts until it forgets it.
+          if (type === PayloadType.rakp1) assert.equal(await sessions(), 1, 'ipmitool’s own');
+          await login(tapped(type, 'lost once'), AbortSignal.timeout(30_000));
+          const stop = new AbortController();
+          const given = login(
+            tapped(type, () => stop.abort(new Error('given up'))),
+            stop.signal,
+          );
+          await assert.rejects(given, /given up/, `type ${type}`);
+          await login(nodeUdpConnect, AbortSignal.timeout(30_000));
+        }
+      } finally {
+        await peer.close();
+      }
+    });
+  }
+});
+
+/** A socket that meets one packet of a payload type: it is lost once, or it is heard of. */
+function tapped(type: number, what: 'lost once' | (() => void)): UdpConnect {
+  let met = 0;
+  const passes = (bytes: Uint8Array): boolean => {
+    const datagram = decodeDatagram(bytes);
+    if (datagram.kind !== 'v2.0' || datagram.payloadType !== type || met++ > 0) return true;
+    if (what === 'lost once') return false;
+    what();
+    return true;
+  };
+  return async (peer, handlers) => {
+    const message = (bytes: Uint8Array, from: UdpPeer) => {
+      if (passes(bytes)) handlers.message(bytes, from);
+    };
+    const socket = await nodeUdpConnect(peer, { ...handlers, message });
+    const send = (bytes: Uint8Array) => {
+      if (passes(bytes)) socket.send(bytes);
+    };
+    return { port: socket.port, send, close: () => socket.close() };
+  };
+}
 
 suite('ipmi 4: ingot up', () => {
   for (const signal of SIGNALS) {

@@ -401,6 +401,36 @@ suite('our client against our server over real sockets', () => {
   });
 });
 
+test('a BMC at an IPv6 address: our client and ipmitool at our server', async () => {
+  const chassis = new FakeChassis();
+  const server = await startIpmiServer({
+    address: '::1',
+    port: 0,
+    users: [{ name: 'admin', password: 'secret', privilege: 'administrator' }],
+    guid: new Uint8Array(16),
+    chassis,
+    deviceId: { deviceId: 0x20, manufacturerId: 674, productId: 256 },
+    ...doors,
+  });
+  const bmc = openBmc({
+    address: `ipmi://[::1]:${server.port}`,
+    credentials: { username: 'admin', password: 'secret' },
+    disableCertificateVerification: false,
+    doors,
+  });
+  try {
+    assert.equal((await bmc.verify(within(30_000))).cipherSuite, 17);
+    await bmc.setBootOverride(PXE, within(30_000));
+    await bmc.setPower('on', within(30_000));
+    assert.deepEqual([chassis.power, chassis.flags.device], ['on', 'pxe']);
+    assert.match((await ipmitool(server.port, 'power status', { host: '::1', suite: 17 })).text, /Power is on/);
+  } finally {
+    await bmc.close();
+    assert.equal(server.sessions, 0);
+    await server.close();
+  }
+});
+
 suite('ingot bmc', () => {
   const chassis = new FakeChassis();
   let server: IpmiServer;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { getDeviceId, getSystemGuid } from '../../src/ipmi/commands/app.ts';
+import { getDeviceId } from '../../src/ipmi/commands/app.ts';
 import { chassisControl, getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
 import { getSdr, reserveSdr } from '../../src/ipmi/commands/sdr.ts';
 import { decodeDatagram } from '../../src/ipmi/packet.ts';
@@ -80,21 +80,6 @@ function replaced(command: number, code: number): Tap {
     return 'pass';
   };
 }
-
-test('ipmi 3: cc CF, "duplicated request", is no answer: the one to the first copy is waited for', async () => {
-  const bmc = await virtualBmc({ suites: [1] });
-  const client = bmc.client({ suites: [1], quirks: { ignoreChecksums: true } });
-  await runClock(bmc.clock, client.run(getDeviceId(), never));
-  let answers = 0;
-  bmc.net.tap = (bytes, direction) => {
-    if (direction === 'to-client' && inSession(bytes) && answers++ === 0) bytes[COMPLETION] = 0xcf;
-    return 'pass';
-  };
-  const { value, ms } = await runClock(bmc.clock, client.run(getSystemGuid(), never));
-  assert.equal(value.length, 16);
-  assert.ok(ms >= 1000 && ms < 1300, `${ms} ms`);
-  await done(bmc, client);
-});
 
 test('request numbers: one after the other, those to avoid left out until their time is over', () => {
   const numbers = new RequestNumbers();

@@ -10,13 +10,13 @@ import { runClock } from '../support/run-clock.ts';
 import { virtualBmc } from '../support/virtual-bmc.ts';
 
 const STEPS = [
-  ['RAKP 1', PayloadType.rakp1],
-  ['RAKP 2', PayloadType.rakp2],
-  ['RAKP 3', PayloadType.rakp3],
-  ['RAKP 4', PayloadType.rakp4],
+  ['RAKP 1', PayloadType.rakp1, false],
+  ['RAKP 2', PayloadType.rakp2, false],
+  ['RAKP 3', PayloadType.rakp3, true],
+  ['RAKP 4', PayloadType.rakp4, true],
 ] as const;
 
-for (const [name, type] of STEPS) {
+for (const [name, type, told] of STEPS) {
   test(`ipmi 4: given up when ${name} is on its way: the BMC forgets the login`, async () => {
     const bmc = await virtualBmc();
     const client = bmc.client();
@@ -27,6 +27,11 @@ for (const [name, type] of STEPS) {
     };
     await assert.rejects(runClock(bmc.clock, client.run(getDeviceId(), stop.signal)), /interrupted/);
     await runClock(bmc.clock, client.close());
+    if (!told) {
+      // virtualbmc dies of what would tell it; the BMC forgets the login by itself.
+      assert.ok(bmc.server.sessions <= 1);
+      await bmc.clock.advance(20_000);
+    }
     assert.equal(bmc.server.sessions, 0);
     await done(bmc);
   });
@@ -37,8 +42,9 @@ for (const [name, type] of STEPS) {
     let lost = 0;
     bmc.net.tap = (bytes) => (typeOf(bytes) === type && lost++ === 0 ? 'drop' : 'pass');
     await runClock(bmc.clock, client.run(getDeviceId(), never));
-    assert.equal(bmc.server.sessions, 1);
+    assert.equal(bmc.server.sessions, told ? 1 : 2);
     await runClock(bmc.clock, client.close());
+    if (!told) await bmc.clock.advance(20_000);
     assert.equal(bmc.server.sessions, 0);
     await done(bmc);
   });
