@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { bmcErrors } from '../../src/bmc/errors.ts';
 import { change } from '../../src/cli/bmc/bios.ts';
+import { forCommandLine } from '../../src/cli/bmc/command-hints.ts';
 import { render } from '../../src/cli/bmc/output.ts';
+import { pick } from '../../src/cli/bmc/pick.ts';
 import { parseTarget } from '../../src/cli/bmc/target.ts';
 
 test('a target is an address, with its user, or the name of a host', () => {
@@ -59,4 +62,50 @@ test('a BIOS setting takes the type that the machine has; a wrong one is named',
   assert.throws(() => set('Quiet=1'), /true or false/);
   assert.throws(() => set('hyper=On'), /no BIOS setting "hyper"/);
   assert.throws(() => set('Hyper'), /NAME=VALUE/);
+});
+
+test('a part is meant by its id, the end of it, or its name; what is not there is never done', () => {
+  const slots = [
+    { id: '/redfish/v1/Managers/1/VirtualMedia/CD1', name: 'Virtual CD' },
+    { id: '/redfish/v1/Managers/1/VirtualMedia/USB1', name: 'Virtual USB' },
+  ];
+  for (const text of ['/redfish/v1/Managers/1/VirtualMedia/CD1', 'CD1', 'cd1', 'Virtual CD']) {
+    assert.equal(pick('slot', text, slots), slots[0], text);
+  }
+  assert.throws(() => pick('slot', 'CD', slots), /CLI_ARGUMENT: there is no slot "CD" \(there are CD1, USB1\)/);
+  assert.throws(() => pick('volume', '1', []), /no volume "1" \(this machine has no volume at all\)/);
+  const twins = [
+    { id: '/a/1', name: 'x' },
+    { id: '/b/1', name: 'x' },
+  ];
+  assert.equal(pick('drive', '/b/1', twins), twins[1]);
+  assert.throws(
+    () => pick('drive', '1', twins),
+    /more than one drive is called "1" \(give the whole id: \/a\/1, \/b\/1/,
+  );
+});
+
+test('without a host object nobody is sent to its Secret or annotations', () => {
+  const shown = (error: unknown) => String(forCommandLine(error));
+  for (const code of ['BMC_AUTH_FAILED', 'BMC_TLS_UNTRUSTED', 'BMC_QUIRK_UNKNOWN', 'BMC_SCHEME_UNKNOWN'] as const) {
+    const text = shown(bmcErrors.make(code, 'spec.bmc.address x: no'));
+    assert.doesNotMatch(text, /Secret|annotation|spec\./, code);
+    assert.ok(text.startsWith(`${code}: `));
+  }
+  const plain = bmcErrors.make('BMC_UNREACHABLE', 'nobody');
+  assert.equal(forCommandLine(plain), plain, 'others are as they were');
+  const told = bmcErrors.make('BMC_COMMAND_REFUSED', 'no', { hint: 'give --clear-foreign' });
+  assert.match(shown(told), /\(give --clear-foreign\)/, 'a hint for the case stays');
+});
+
+test('labels are words; ids of rows are short for people and whole for machines', () => {
+  const rows = [{ id: '/redfish/v1/Systems/1/Storage/RAID1', notAfter: 'x' }];
+  assert.equal(
+    render({ facts: { memoryMiB: 1, addressSource: 'static' }, rows }, false)
+      .split('\n')
+      .slice(0, 4)
+      .join('|'),
+    'memory MiB      1|address source  static|ID     NOT AFTER|RAID1  x',
+  );
+  assert.equal(JSON.parse(render({ rows }, true)).items[0].id, '/redfish/v1/Systems/1/Storage/RAID1');
 });

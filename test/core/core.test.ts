@@ -123,6 +123,18 @@ test('redaction: by key, inside texts, bytes and depth', () => {
       raw: '<3 bytes>',
     },
   );
+  assert.deepEqual(
+    redact({ NewPassword: 'b', SysPassword: 'c', CommunityString: 'd', PasswordName: 'User', MinPasswordLength: 8 }),
+    {
+      NewPassword: '[redacted]',
+      SysPassword: '[redacted]',
+      CommunityString: '[redacted]',
+      PasswordName: 'User',
+      MinPasswordLength: 8,
+    },
+  );
+  assert.equal(redactText('see http://me:hunter2@h:80/x.iso'), 'see http://me:[redacted]@h:80/x.iso');
+  assert.equal(redactText('ipmi://admin@h:623 at 10:20:30'), 'ipmi://admin@h:623 at 10:20:30');
   assert.equal(redactText('GET /x?a=1&sig=abc&b=2'), 'GET /x?a=1&sig=[redacted]&b=2');
   assert.equal(redactText('ingot.token=abc console=ttyS0'), 'ingot.token=[redacted] console=ttyS0');
   assert.equal(redactText('Authorization: Bearer abc.def'), 'Authorization: Bearer [redacted]');
