@@ -24,6 +24,7 @@ export function openRedfish(address: BmcAddress, options: OpenBmcOptions): Bmc {
     return redfishBmc({
       address: address.text,
       path: address.path,
+      httpBoot: address.boot === 'uefi-http',
       target: {
         address: serviceOf(address),
         transport: address.transport ?? 'https',

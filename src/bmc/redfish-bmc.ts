@@ -26,6 +26,8 @@ export interface RedfishBmcOptions {
   clients: RedfishClients;
   /** Of the address: the System, or empty for the only one. */
   path: string;
+  /** The scheme of the address says UEFI HTTP boot. */
+  httpBoot: boolean;
   /** Names to add, or with `-` before them to leave out. */
   quirks: readonly string[];
   doors: RedfishDoors;
@@ -59,7 +61,8 @@ class RedfishBmc implements Bmc {
   #found: string | undefined;
   #personality: Personality | undefined;
 
-  constructor({ address, target, clients, path, quirks, doors, timing, powerTiming }: RedfishBmcOptions) {
+  constructor(options: RedfishBmcOptions) {
+    const { address, target, clients, path, httpBoot, quirks, doors, timing, powerTiming } = options;
     const log = doors.log.child({ bmc: address });
     this.address = address;
     this.#path = path;
@@ -73,7 +76,7 @@ class RedfishBmc implements Bmc {
       clock: doors.clock,
       log,
     };
-    const boot = new SystemBoot(this.services);
+    const boot = new SystemBoot({ ...this.services, httpBoot });
     this.#boot = boot;
     const beforeStart = (system: Resource, signal: AbortSignal) => boot.hold(system, signal);
     const afterStart = () => boot.started();

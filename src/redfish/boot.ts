@@ -20,6 +20,8 @@ import type { ServiceDoors } from './service-doors.ts';
 
 export interface BootDoors extends ServiceDoors {
   personality: (signal: AbortSignal) => Promise<Personality>;
+  /** The machine boots by UEFI HTTP for us: an HttpBootUri that is there is one of ours. */
+  httpBoot?: boolean;
 }
 
 /** Looks at the override until it reads back; BMCs that pass it on to the firmware take a moment. */
@@ -129,7 +131,7 @@ export class SystemBoot {
       }
       if (verdict.kind === 'tolerated') log.warn('boot override accepted as read back', { why: verdict.why });
       if (quirks.has('boot-resync-mode')) await this.#resyncMode(wanted, Boot, signal);
-      if (wanted.device !== 'http') await this.#forgetHttpUri(place.path, signal);
+      if (wanted.device !== 'http') await this.#forgetHttpUri([system, place], signal);
       return textAt(Boot, 'BootSourceOverrideEnabled') ?? '';
     }
     throw redfishErrors.make('REDFISH_NOT_APPLIED', `boot override ${wanted.device}: ${[...new Set(met)].join('; ')}`, {
@@ -174,9 +176,14 @@ export class SystemBoot {
     }
   }
 
-  /** What a UEFI HTTP boot has left: a later one without an address of its own would fetch from there. */
-  async #forgetHttpUri(place: string, signal: AbortSignal): Promise<void> {
-    const { calls, log } = this.#doors;
+  /**
+   * What a UEFI HTTP boot has left: a later one without an address of its own would fetch from there. An address that a
+   * person keeps on a machine which boots otherwise is left alone.
+   */
+  async #forgetHttpUri([system, { path: place, body: before }]: [Resource, Resource], signal: AbortSignal) {
+    const { calls, log, httpBoot } = this.#doors;
+    const targets = [system.body, before].map((body) => textAt(body, 'Boot', 'BootSourceOverrideTarget'));
+    if (httpBoot !== true && !targets.includes('UefiHttp')) return;
     const { quirks } = await this.#doors.personality(signal);
     // It says in each answer the address that it was given last, and has no way to take it back (sushy-tools).
     if (quirks.has('http-reads-cd')) return;

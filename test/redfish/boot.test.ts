@@ -25,11 +25,12 @@ interface Vendor {
   boot?: Boot;
   /** Annotation. */
   changes?: string[];
+  httpBoot?: boolean;
   /** Called with what is to be set; throws a refusal, or returns what becomes of the Boot object. */
   take?: (wanted: Boot, now: Boot) => Boot | void;
 }
 
-function machine({ root = {}, system = {}, boot = {}, changes = [], take }: Vendor) {
+function machine({ root = {}, system = {}, boot = {}, changes = [], httpBoot = false, take }: Vendor) {
   const now: Boot = {
     BootSourceOverrideTarget: 'None',
     BootSourceOverrideEnabled: 'Disabled',
@@ -53,6 +54,7 @@ function machine({ root = {}, system = {}, boot = {}, changes = [], take }: Vend
     personality: () => Promise.resolve(personalityOf(root as JsonObject, body as JsonObject, changes)),
     clock,
     log: memoryLogger(lines),
+    httpBoot,
   };
   const control = new SystemBoot(doors);
   return {
@@ -293,6 +295,7 @@ test('redfish 4: the address of a UEFI HTTP boot is cleared by the next override
   assert.equal(plain.patches.length, length + 1, 'nothing to clear, nothing sent');
 
   const noNull = machine({
+    httpBoot: true,
     boot: { HttpBootUri: 'http://192.0.2.1/old.iso' },
     take: (wanted) => {
       if (wanted['HttpBootUri'] === null) throw refused(400, 'Base.PropertyValueTypeError');
@@ -302,7 +305,12 @@ test('redfish 4: the address of a UEFI HTTP boot is cleared by the next override
   await noNull.set(DISK);
   assert.equal(noNull.now['HttpBootUri'], '');
 
-  const ami = machine({ system: { Manufacturer: 'AMI' }, boot: { HttpBootUri: 'http://192.0.2.1/old.iso' } });
+  const theirs = machine({ boot: { HttpBootUri: 'http://192.0.2.9/theirs.efi' } });
+  await theirs.set(DISK);
+  assert.equal(theirs.now['HttpBootUri'], 'http://192.0.2.9/theirs.efi', 'what a person keeps there is not ours');
+
+  const old = { HttpBootUri: 'http://192.0.2.1/old.iso' };
+  const ami = machine({ httpBoot: true, system: { Manufacturer: 'AMI' }, boot: old });
   await ami.set(DISK);
   const last = ami.patches.at(-1) ?? {};
   const triple = { BootSourceOverrideTarget: 'Hdd', BootSourceOverrideEnabled: 'Continuous' };
@@ -312,6 +320,7 @@ test('redfish 4: the address of a UEFI HTTP boot is cleared by the next override
 test('redfish 4: an address that cannot be cleared is told, without its text; the override itself holds', async () => {
   const secret = 'http://192.0.2.1/signed-token/a.iso';
   const stuck = machine({
+    httpBoot: true,
     boot: { HttpBootUri: secret },
     take: (wanted) => ({ ...wanted, HttpBootUri: secret }),
   });
