@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { bmcErrors } from '../../src/bmc/errors.ts';
+import { openBmc } from '../../src/bmc/open.ts';
 import { BmcPool, type BmcRequest } from '../../src/bmc/pool.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
+import { lenovoXcc } from '../../src/sim/redfish/personalities/lenovo-xcc.ts';
 import { PASSWORD, ROOT, RedfishServer, SessionBook } from '../support/redfish-server.ts';
+import { PASSWORD as SIM_PASSWORD, USER, startTestBmc } from '../support/redfish-sim.ts';
 
 const never = AbortSignal.timeout(60_000);
 const NODES = 16;
@@ -87,4 +90,27 @@ test('another user, password or trust is another session; messages name the mach
   assert.equal(book.logins, 2);
   await pool.close();
   assert.equal(book.tokens.size, 0);
+});
+
+test('redfish 1: an XCC whose 16 sessions others have lost is managed all the same, and by a session when one is free', async () => {
+  await using sim = await startTestBmc({ personality: lenovoXcc });
+  const { sessions } = sim.bmc.service;
+  const login = () => sim.send('POST', `${ROOT}/SessionService/Sessions`, { UserName: USER, Password: SIM_PASSWORD });
+  while ((await login()).status === 201);
+  assert.equal(sessions.list().length, 16);
+  const bmc = openBmc({
+    address: `redfish+http://127.0.0.1:${sim.bmc.port}`,
+    credentials: { username: USER, password: SIM_PASSWORD },
+    disableCertificateVerification: false,
+    doors,
+    redfishTiming: { fullMs: 0 },
+  });
+  await bmc.setPower('on', never);
+  assert.equal(await bmc.powerState(never), 'on');
+  assert.equal(sessions.list().length, 16, 'none of theirs was touched');
+  const [lost] = sessions.list();
+  sessions.close(lost?.id ?? '');
+  assert.match((await bmc.verify(never)).protocol, /session authentication/);
+  await bmc.close();
+  assert.equal(sessions.list().length, 15);
 });
