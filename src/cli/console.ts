@@ -79,6 +79,11 @@ async function attach(bmc: Bmc): Promise<void> {
   using _terminal = typing ? rawTerminal(stdin) : undefined;
   say(typing ? `console of ${bmc.address}; ${KEYS_HELP}` : `console of ${bmc.address}, output only`);
   if (typing) type(stdin, console, stop, say);
+  // A dark screen has a reason. Nothing depends on the answer.
+  void bmc.powerState(stop.signal).then(
+    (power) => power === 'off' && say('the machine is powered off: it prints nothing before it is switched on'),
+    () => {},
+  );
   stop.signal.addEventListener('abort', () => void console[Symbol.asyncDispose](), { once: true });
   for await (const bytes of console.output) {
     if (!process.stdout.write(bytes)) await new Promise<void>((done) => process.stdout.once('drain', () => done()));

@@ -258,6 +258,7 @@ test('ingot console without a terminal: output only, until it is interrupted', a
   const piped = ingotConsole(server.port, false);
   try {
     await until(() => serial.listeners === 1, piped.out);
+    await until(() => piped.out().includes('[the machine is powered off: it prints nothing'), piped.out);
     piped.type('ignored');
     serial.print('kernel panic\n');
     await until(() => piped.out().includes('kernel panic\n'), piped.out);
