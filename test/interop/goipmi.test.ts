@@ -7,8 +7,8 @@ import { openBmc } from '../../src/bmc/open.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { exec } from '../../src/core/exec.ts';
 import { silentLogger } from '../../src/core/log.ts';
-import { IpmiClient, type IpmiTarget } from '../../src/ipmi/client.ts';
-import { getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import type { IpmiTarget } from '../../src/ipmi/client.ts';
+import { loginOnce } from '../support/ipmi-login.ts';
 import { type GoipmiPeer, openSessions, startGoipmi } from '../support/ipmi-peers.ts';
 
 const SUITES = [1, 2, 3, 15, 16, 17];
@@ -28,16 +28,7 @@ suite('our client against go-ipmi’s server', () => {
       doors,
     });
 
-  const login = async (target: Partial<IpmiTarget>) => {
-    const whole = { host: '127.0.0.1', port: peer.port, username: 'admin', password: 'secret', ...target };
-    const client = new IpmiClient(whole, doors);
-    try {
-      await client.run(getChassisStatus(), within(30_000));
-      return client.protocol;
-    } finally {
-      await client.close();
-    }
-  };
+  const login = (target: Partial<IpmiTarget>) => loginOnce(peer.port, target);
 
   test('ipmi 1: suite 17 at the first try; boot and power, all read back', async () => {
     const bmc = open();

@@ -8,8 +8,6 @@ import path from 'node:path';
 import { suite, test } from 'node:test';
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
-import { IpmiClient } from '../../src/ipmi/client.ts';
-import { getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
 import { PayloadType } from '../../src/ipmi/numbers.ts';
 import { decodeDatagram } from '../../src/ipmi/packet.ts';
 import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
@@ -17,6 +15,7 @@ import { FakeChassis } from '../support/fake-chassis.ts';
 import { FakeSerial } from '../support/fake-serial.ts';
 import { type UdpConnect, type UdpPeer, nodeUdpConnect } from '../../src/ipmi/udp.ts';
 import { type Peer, openSessions, startGoipmi, startIpmiSim, startPyghmi } from '../support/ipmi-peers.ts';
+import { loginOnce } from '../support/ipmi-login.ts';
 import { Standalone } from '../support/standalone.ts';
 
 const INGOT = path.resolve(import.meta.dirname, '../../hack/ingot');
@@ -190,28 +189,21 @@ suite('ipmi 3: a login that loses a packet or is given up leaves every BMC alive
     test(name, async () => {
       const peer = await start();
       const sessions = () => (name.startsWith('pyghmi') ? Promise.resolve(1) : openSessions(peer.port, { suite }));
-      const login = async (connect: UdpConnect, signal: AbortSignal) => {
-        const target = { host: '127.0.0.1', port: peer.port, username: 'admin', password: 'secret', suites: [suite] };
-        const doors = { clock: systemClock, random: Math.random, log: silentLogger, connect };
-        const client = new IpmiClient(target, doors, { timeoutMs: 200, timeoutStepMs: 200 });
-        try {
-          await client.run(getChassisStatus(), signal);
-        } finally {
-          await client.close();
-        }
-      };
+      const timing = { timeoutMs: 200, timeoutStepMs: 200 };
+      const login = (connect: UdpConnect, signal?: AbortSignal) =>
+        loginOnce(peer.port, { suites: [suite] }, { connect, timing, ...(signal === undefined ? {} : { signal }) });
       try {
         for (const type of [PayloadType.rakp3, PayloadType.rakp4, PayloadType.rakp1, PayloadType.rakp2]) {
           // A login that ends before RAKP 3 is left to the BMC, and counts until it forgets it.
           if (type === PayloadType.rakp1) assert.equal(await sessions(), 1, 'ipmitool’s own');
-          await login(tapped(type, 'lost once'), AbortSignal.timeout(30_000));
+          await login(tapped(type, 'lost once'));
           const stop = new AbortController();
           const given = login(
             tapped(type, () => stop.abort(new Error('given up'))),
             stop.signal,
           );
           await assert.rejects(given, /given up/, `type ${type}`);
-          await login(nodeUdpConnect, AbortSignal.timeout(30_000));
+          await login(nodeUdpConnect);
         }
       } finally {
         await peer.close();

@@ -9,11 +9,11 @@ import { IngotError } from '../../src/core/errors.ts';
 import { exec } from '../../src/core/exec.ts';
 import { type LogLine, memoryLogger, silentLogger } from '../../src/core/log.ts';
 import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
-import { IpmiClient, type IpmiTarget } from '../../src/ipmi/client.ts';
-import { getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import type { IpmiTarget } from '../../src/ipmi/client.ts';
 import type { V15Service } from '../../src/ipmi/server-login-v15.ts';
 import type { ServerFaults } from '../../src/ipmi/server-faults.ts';
 import { FakeChassis } from '../support/fake-chassis.ts';
+import { loginOnce } from '../support/ipmi-login.ts';
 import { type Peer, type SimPeer, ipmitool, startIpmiSim, startPyghmi } from '../support/ipmi-peers.ts';
 
 const doors = { clock: systemClock, random: Math.random, log: silentLogger };
@@ -276,16 +276,7 @@ suite('our client against OpenIPMI’s ipmi_sim', () => {
     }
   });
 
-  const login = async (target: Partial<IpmiTarget>) => {
-    const whole = { host: '127.0.0.1', port: peer.port, username: 'admin', password: 'secret', ...target };
-    const client = new IpmiClient(whole, doors);
-    try {
-      await client.run(getChassisStatus(), within(30_000));
-      return client.protocol;
-    } finally {
-      await client.close();
-    }
-  };
+  const login = (target: Partial<IpmiTarget>) => loginOnce(peer.port, target);
 
   test('ipmi 1: suites 1, 2, 3, and 0 where it is allowed', async () => {
     for (const cipher of [1, 2, 3]) {
