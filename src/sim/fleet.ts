@@ -2,10 +2,13 @@ import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { Chassis } from '../ipmi/chassis.ts';
 import { type IpmiServer, startIpmiServer } from '../ipmi/server.ts';
+import { type ModelOptions, plausibleModel } from '../ipmi/server-model.ts';
+import type { IpmiUser } from '../ipmi/server-session.ts';
 import type { ServerFaults } from '../ipmi/server-faults.ts';
 import { type BmcFaults, RestartCounter } from './faults.ts';
 import type { LabHostAccess } from './lab-manifests.ts';
 import { redfishChassis } from './redfish/machine-chassis.ts';
+import { bmcMac } from './redfish/machine-door.ts';
 import type { Personality } from './redfish/personality.ts';
 import { type RedfishSimulator, redfishAddressOf, startRedfishBmc } from './redfish/server.ts';
 import type { StorageOptions } from './redfish/state/storage.ts';
@@ -102,6 +105,7 @@ async function startMember(options: FleetOptions, index: number): Promise<FleetM
           ...(options.storage === undefined ? {} : { storage: options.storage }),
           ...(options.tls === undefined ? {} : { tls: options.tls }),
         });
+  const users: IpmiUser[] = [{ name: username, password, privilege: 'administrator' }];
   let down: () => void = () => {};
   try {
     const ipmi =
@@ -110,10 +114,11 @@ async function startMember(options: FleetOptions, index: number): Promise<FleetM
         : await startIpmiServer({
             address,
             port,
-            users: [{ name: username, password, privilege: 'administrator' }],
+            users,
             guid: Buffer.from(machine.facts.uuid.replaceAll('-', ''), 'hex'),
             chassis: restarting(redfishChassis(machine), faults, () => down()),
-            deviceId: { deviceId: 0x20, manufacturerId: 0, productId: 0 },
+            deviceId: { deviceId: 0x20, manufacturerId: personality.manufacturerId, productId: 1 },
+            model: plausibleModel({ clock, users, ...identity(machine, personality) }),
             clock,
             random,
             log,
@@ -141,6 +146,16 @@ function restarting(chassis: Chassis, faults: BmcFaults, down: () => void): Chas
       if (restarts.hit()) down();
     },
   };
+}
+
+/** What the machine is called by IPMI: as by Redfish. */
+function identity({ facts }: SimulatedMachine, { manufacturer, model }: Personality): Partial<ModelOptions> {
+  const mac = Uint8Array.from(
+    bmcMac(facts)
+      .split(':')
+      .map((octet) => Number.parseInt(octet, 16)),
+  );
+  return { manufacturer, product: model, serialNumber: facts.serial, lan: { mac } };
 }
 
 function datagramFaults({ loss, delayMs, duplicates, reordered, burst }: BmcFaults): ServerFaults {

@@ -45,6 +45,42 @@ test('both protocols see the same machine', async () => {
   }
 });
 
+test('by IPMI a machine has the maker, the address and the serial number that it has by Redfish', async () => {
+  const fleet = await fleetOf({ count: PERSONALITIES.length });
+  const signal = AbortSignal.timeout(120_000);
+  try {
+    await Promise.all(
+      fleet.members.map(async (member, i) => {
+        const ipmi = openBmc({
+          address: member.ipmiAddress ?? '',
+          credentials,
+          disableCertificateVerification: false,
+          doors,
+        });
+        try {
+          const { manufacturer } = await ipmi.verify(signal);
+          const id = PERSONALITIES[i]?.manufacturerId;
+          if (id !== 0) assert.doesNotMatch(manufacturer ?? '', /^IANA/, `${member.personality}: ${id}`);
+          const mac = member.mac.replace('52:54:00', '52:54:01');
+          assert.equal((await ipmi.management?.network(signal))?.mac, mac, member.personality);
+          const fru = await ipmi.frus?.fru(signal);
+          assert.ok(
+            fru?.some((field) => field.value === member.machine.facts.serial),
+            member.personality,
+          );
+          // Supermicro has a number of its own for this, by which its maker's id goes.
+          await ipmi.setBootOverride({ device: 'disk', persistence: 'once', firmware: 'uefi' }, signal);
+          assert.equal(member.machine.bootOrder().device, 'disk', member.personality);
+        } finally {
+          await ipmi.close();
+        }
+      }),
+    );
+  } finally {
+    await fleet.close();
+  }
+});
+
 test('machines differ, personalities take turns, manifests are what Metal3 users write', async () => {
   const fleet = await fleetOf({ count: PERSONALITIES.length + 1 });
   try {

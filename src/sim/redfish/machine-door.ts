@@ -69,6 +69,11 @@ export interface MachineFacts {
   drives: readonly DriveFacts[];
 }
 
+/** Address of the BMC's own port: beside that of the first card. */
+export function bmcMac(facts: MachineFacts): string {
+  return facts.nics[0]?.mac.replace(/^52:54:00/, '52:54:01') ?? '52:54:01:00:00:01';
+}
+
 export interface DriveFacts {
   id: string;
   bytes: number;

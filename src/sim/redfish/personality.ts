@@ -12,6 +12,8 @@ export interface Personality {
   redfishVersion: string;
   bmcVersion: string;
   biosVersion: string;
+  /** IANA enterprise number, as the BMC says it by IPMI. */
+  manufacturerId: number;
   ids: { system: string; manager: string; chassis: string; storage?: string };
   media: { home: 'system' | 'manager'; slots: readonly MediaSlotKind[] };
   /** `/Bios` is `/BIOS` on some. */
@@ -25,7 +27,15 @@ export interface Personality {
   evidence: Readonly<Record<PersonalityDetail, Evidence>>;
 }
 
-export const PERSONALITY_DETAILS = ['names', 'versions', 'ids', 'media', 'boot targets', 'reset types'] as const;
+export const PERSONALITY_DETAILS = [
+  'names',
+  'versions',
+  'manufacturer id',
+  'ids',
+  'media',
+  'boot targets',
+  'reset types',
+] as const;
 export type PersonalityDetail = (typeof PERSONALITY_DETAILS)[number];
 
 /** Everything that a personality claims, with what it rests on. */

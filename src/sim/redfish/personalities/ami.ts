@@ -13,6 +13,7 @@ export const ami: Personality = {
   redfishVersion: '1.11.0',
   bmcVersion: '13.05',
   biosVersion: 'P3.50',
+  manufacturerId: 0,
   ids: { system: 'Self', manager: 'Self', chassis: 'Self' },
   media: {
     home: 'manager',
@@ -68,6 +69,7 @@ export const ami: Personality = {
       'github.com/NVIDIA/libredfish: tests/mockups/nvidia_viking',
       'Redfish 1.11.0; the others are assumed',
     ),
+    'manufacturer id': assumed('that of the board’s maker, which is not known to us'),
     ids: seenIn(TACKLEBOX, 'Self, and settings objects that end in /SD'),
     media: assumed('one CD and one disk'),
     'boot targets': assumed('the usual ones'),

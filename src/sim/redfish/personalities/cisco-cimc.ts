@@ -14,6 +14,7 @@ export const ciscoCimc: Personality = {
   redfishVersion: '1.9.0',
   bmcVersion: '4.1(3d)',
   biosVersion: 'C240M5.4.1.3d',
+  manufacturerId: 5771,
   ids: { system: 'WZP00000000', manager: 'CIMC', chassis: '1' },
   media: {
     home: 'manager',
@@ -60,6 +61,7 @@ export const ciscoCimc: Personality = {
   evidence: {
     names: seenIn(ISERVER, 'a UCSC-C240-M5SX; the spelling of vendor and manufacturer is assumed'),
     versions: seenIn(ISERVER, 'CIMC 4.1(3d); the Redfish and BIOS versions are assumed'),
+    'manufacturer id': reference('1.5', 'of the list of the IANA'),
     ids: seenIn(ISERVER, 'a system is named by its serial number (WZP…), the manager is CIMC, the chassis 1'),
     media: reference('2.4', 'DVD instead of CD [LP 2031595, 2039042]; "CIMC-Mapped vDVD" with id 3 in iserver'),
     'boot targets': seenIn(`${ISERVER}: example of a C240 M6`, 'without Floppy and Diags; there is no UefiHttp'),

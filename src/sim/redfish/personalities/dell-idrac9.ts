@@ -13,6 +13,7 @@ export const dellIdrac9: Personality = {
   redfishVersion: '1.17.0',
   bmcVersion: '6.10.30.00',
   biosVersion: '1.8.2',
+  manufacturerId: 674,
   ids: {
     system: 'System.Embedded.1',
     manager: 'iDRAC.Embedded.1',
@@ -120,6 +121,7 @@ export const dellIdrac9: Personality = {
   evidence: {
     names: seenIn(CAPTURE, 'an R750 with iDRAC 6.00.30.00'),
     versions: reference('2.3', 'the oldest iDRAC9 that Metal3 supports; Redfish and BIOS version are assumed to fit'),
+    'manufacturer id': reference('1.5', 'of the list of the IANA'),
     ids: seenIn(CAPTURE, 'ids of system, manager and chassis; RAID.Integrated.1-1 as in openstack/sushy samples'),
     media: seenIn(CAPTURE, 'CD and RemovableDisk below the manager'),
     'boot targets': seenIn(CAPTURE, 'without Floppy, Utilities, UefiTarget and SDCard'),

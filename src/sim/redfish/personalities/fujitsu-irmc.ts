@@ -13,6 +13,7 @@ export const fujitsuIrmc: Personality = {
   redfishVersion: '1.13.0',
   bmcVersion: '2.00',
   biosVersion: 'V1.0.0.0 R1.26.0',
+  manufacturerId: 10368,
   ids: { system: '0', manager: 'iRMC', chassis: '0' },
   media: {
     home: 'manager',
@@ -60,6 +61,7 @@ export const fujitsuIrmc: Personality = {
   evidence: {
     names: seenIn(`${PROVIDER}: README.md`, 'iRMC S6 is in M7; the model is one of them'),
     versions: reference('2.6', 'iRMC S6 2.00; Redfish and BIOS version are assumed'),
+    'manufacturer id': reference('1.5', 'of the list of the IANA'),
     ids: seenIn(`${PROVIDER}: internal/provider`, '/redfish/v1/Systems/0; manager and chassis are assumed'),
     media: seenIn(`${PROVIDER}: resource_virtual_media.go`, '0 takes .iso, 1 takes .img'),
     'boot targets': assumed('the usual ones'),

@@ -61,6 +61,7 @@ export const hpeIlo5: Personality = {
   redfishVersion: '1.6.0',
   bmcVersion: 'iLO 5 v2.72',
   biosVersion: 'A42 v2.60 (08/11/2022)',
+  manufacturerId: 47196,
   ids: { system: '1', manager: '1', chassis: '1' },
   media: {
     home: 'manager',
@@ -77,6 +78,7 @@ export const hpeIlo5: Personality = {
   evidence: {
     names: seenIn(CAPTURE, 'a DL385 Gen10 Plus v2'),
     versions: seenIn(CAPTURE, 'iLO 5 v2.72, Redfish 1.6.0'),
+    'manufacturer id': reference('1.5', 'of the list of the IANA'),
     ids: seenIn(CAPTURE, 'all are 1; settings objects end in /settings'),
     media: seenIn(CAPTURE, '1 is floppy and USB, 2 is CD and DVD'),
     'boot targets': seenIn(CAPTURE, 'without Usb, SDCard, Utilities, Diags, UefiShell and UefiTarget'),

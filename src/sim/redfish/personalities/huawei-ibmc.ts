@@ -1,4 +1,4 @@
-import { assumed, seenIn } from '../evidence.ts';
+import { assumed, reference, seenIn } from '../evidence.ts';
 import type { Personality } from '../personality.ts';
 
 /** Huawei's own PowerShell module, which shows every request it sends. */
@@ -14,6 +14,7 @@ export const huaweiIbmc: Personality = {
   redfishVersion: '1.0.2',
   bmcVersion: '6.41',
   biosVersion: '8.30',
+  manufacturerId: 2011,
   ids: { system: '1', manager: '1', chassis: '1' },
   media: { home: 'manager', slots: [{ id: 'CD', mediaTypes: ['CD', 'DVD'] }] },
   biosPath: 'Bios',
@@ -40,6 +41,7 @@ export const huaweiIbmc: Personality = {
   evidence: {
     names: seenIn('docs.openstack.org/ironic/train: iBMC driver', '2288H V5 is one of the servers of the old driver'),
     versions: assumed('no iBMC was captured'),
+    'manufacturer id': reference('1.5', 'of the list of the IANA'),
     ids: seenIn(`${CMDLETS}: common/Redfish.ps1`, 'system and manager have one id; that it is 1 is assumed'),
     media: seenIn(`${CMDLETS}: scripts/Deploy.ps1`, 'VirtualMedia/CD below the manager'),
     'boot targets': seenIn(`${CMDLETS}: common/Types.ps1`, 'without Floppy'),

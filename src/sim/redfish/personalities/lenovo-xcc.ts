@@ -16,6 +16,7 @@ export const lenovoXcc: Personality = {
   redfishVersion: '1.15.0',
   bmcVersion: 'TGBT42S 2.83 2023-07-05',
   biosVersion: 'U8E122J',
+  manufacturerId: 19046,
   ids: { system: '1', manager: '1', chassis: '1' },
   media: {
     home: 'manager',
@@ -70,6 +71,7 @@ export const lenovoXcc: Personality = {
   evidence: {
     names: seenIn(CAPTURE, 'an SR670 V2'),
     versions: seenIn(CAPTURE, 'XCC TGBT42S 2.83'),
+    'manufacturer id': reference('1.5', 'of the list of the IANA'),
     ids: seenIn(CAPTURE, 'all are 1; settings objects end in /Pending'),
     media: seenIn(
       CAPTURE,

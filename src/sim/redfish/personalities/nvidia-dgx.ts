@@ -13,6 +13,7 @@ export const nvidiaDgx: Personality = {
   redfishVersion: '1.11.0',
   bmcVersion: '23.11.20',
   biosVersion: '1.1.3',
+  manufacturerId: 5703,
   ids: { system: 'DGX', manager: 'BMC', chassis: 'DGX' },
   media: { home: 'manager', slots: [{ id: 'CD1', mediaTypes: ['CD', 'DVD'] }] },
   biosPath: 'Bios',
@@ -55,6 +56,7 @@ export const nvidiaDgx: Personality = {
   evidence: {
     names: seenIn(CAPTURE, 'a DGX H100'),
     versions: seenIn(CAPTURE, 'BMC 23.11.20, BIOS 1.1.3, Redfish 1.11.0'),
+    'manufacturer id': reference('1.5', 'of the list of the IANA'),
     ids: seenIn(CAPTURE, 'DGX and BMC; that the chassis is DGX is assumed'),
     media: assumed('the captured collection was empty: the service was off'),
     'boot targets': seenIn(CAPTURE, 'those of SD that the simulator can do'),

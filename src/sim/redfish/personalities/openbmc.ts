@@ -12,6 +12,7 @@ export const openbmc: Personality = {
   redfishVersion: '1.17.0',
   bmcVersion: '2.14.0',
   biosVersion: '1.22',
+  manufacturerId: 49871,
   ids: { system: 'system', manager: 'bmc', chassis: 'chassis' },
   media: {
     home: 'manager',
@@ -46,6 +47,7 @@ export const openbmc: Personality = {
   evidence: {
     names: assumed('a vendor writes its own'),
     versions: assumed('a release of OpenBMC and the Redfish version of the time'),
+    'manufacturer id': reference('1.5', 'commonly 0, 49871 or 42817'),
     ids: seenIn(`${BMCWEB}/systems.hpp, meson.options`, 'system and bmc; chassis is the board’s own'),
     media: seenIn(`${BMCWEB}/virtual_media.hpp`, 'CD and USBStick in each; four slots named Slot_N are assumed'),
     'boot targets': seenIn(`${BMCWEB}/systems.hpp`, 'without Diags and Usb; there is no UefiHttp'),

@@ -12,6 +12,7 @@ export const plain: Personality = {
   redfishVersion: '1.18.0',
   bmcVersion: '1.0.0',
   biosVersion: '1.0.0',
+  manufacturerId: 0,
   ids: { system: '1', manager: 'BMC', chassis: '1' },
   media: {
     home: 'manager',
@@ -27,6 +28,7 @@ export const plain: Personality = {
   evidence: {
     names: OURS,
     versions: OURS,
+    'manufacturer id': OURS,
     ids: OURS,
     media: OURS,
     'boot targets': seenIn('DMTF DSP2046: ComputerSystem', 'values of BootSourceOverrideTarget'),

@@ -13,6 +13,7 @@ export const supermicroX12: Personality = {
   redfishVersion: '1.11.0',
   bmcVersion: '01.01.48',
   biosVersion: '1.4',
+  manufacturerId: 10876,
   ids: { system: '1', manager: '1', chassis: '1' },
   media: {
     home: 'manager',
@@ -69,6 +70,7 @@ export const supermicroX12: Personality = {
   evidence: {
     names: assumed('the model is one of the X12 generation'),
     versions: seenIn(CAPTURE, 'Redfish 1.11.0 and BIOS 1.4 of an X13; the BMC version is assumed'),
+    'manufacturer id': reference('1.5', 'of the list of the IANA'),
     ids: seenIn(CAPTURE, 'all are 1; settings objects end in /SD'),
     media: seenIn(CAPTURE, 'three slots below the manager, each for all kinds of media'),
     'boot targets': seenIn(CAPTURE, 'without Floppy, Usb and UefiBootNext'),

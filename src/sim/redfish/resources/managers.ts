@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { kubeTime } from '../../../core/clock.ts';
 import { checkPatch, optionalText, shown } from '../check.ts';
+import { bmcMac } from '../machine-door.ts';
 import { Refusal } from '../messages.ts';
 import { type Paths, ROOT } from '../paths.ts';
 import type { Personality } from '../personality.ts';
@@ -110,7 +111,7 @@ function managerView(service: RedfishService, personality: Personality): Body {
 }
 
 function ports(service: RedfishService, path: string): Body[] {
-  const mac = service.machine.facts.nics[0]?.mac.replace(/^52:54:00/, '52:54:01') ?? '52:54:01:00:00:01';
+  const mac = bmcMac(service.machine.facts);
   return [
     resource(`${path}/1`, 'EthernetInterface.v1_10_0.EthernetInterface', '1', 'Dedicated port', {
       MACAddress: mac.toUpperCase(),
