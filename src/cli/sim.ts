@@ -118,5 +118,7 @@ function print(fleet: Fleet, options: Options): void {
       .join('')
       .trimEnd(),
   );
-  console.error('Ctrl-C ends all');
+  console.error(
+    `The user is ${options.username}; the password is that of --password, and in the Secrets. Ctrl-C ends all.`,
+  );
 }

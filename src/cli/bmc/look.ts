@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { Inventory } from '../../bmc/capabilities.ts';
 import { bmcErrors } from '../../bmc/errors.ts';
 import { type LeafOptions, leaf, need, offers, runLeaf } from './leaf.ts';
-import type { Result } from './output.ts';
+import { type Result, dashed } from './output.ts';
 
 /** info, sensors, sel, fru, users: looking without touching (but for `sel clear`). */
 export function lookCommands(): Command[] {
@@ -18,7 +18,8 @@ export function lookCommands(): Command[] {
           kind: s.kind,
           reading: s.reading,
           unit: s.unit,
-          state: s.states?.join(', '),
+          // Most often of a machine that is off.
+          state: s.states?.join(', ') ?? (s.reading === undefined ? 'no reading' : undefined),
           health: s.health,
         }));
         return { rows, none: 'no sensors' };
@@ -67,7 +68,7 @@ async function info(...[bmc, signal]: Parameters<Parameters<typeof runLeaf>[2]>)
       manufacturer: found?.manufacturer ?? manufacturer,
       product: found?.product ?? product,
       firmware: firmwareVersion,
-      guid,
+      guid: dashed(guid),
       mac: network?.mac,
       addresses: network?.addresses.join(', '),
       addressSource: network?.source,

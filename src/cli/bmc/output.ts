@@ -55,6 +55,11 @@ function table(rows: readonly Row[]): string[] {
   );
 }
 
+/** A GUID of IPMI, 32 digits, as a UUID is written, so that it can be compared with one. */
+export function dashed(guid: string | undefined): string | undefined {
+  return guid?.replace(/^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/i, '$1-$2-$3-$4-$5');
+}
+
 /** A key as people write it: `addressSource` is address source, `memoryMiB` memory MiB. */
 function label(key: string): string {
   const words = key.replaceAll(/([a-z])([A-Z][a-z])/g, '$1 $2').split(' ');

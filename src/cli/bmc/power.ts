@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { BootDevice, BootOverride, PowerAction } from '../../bmc/bmc.ts';
 import { type LeafOptions, type Work, leaf, need, runLeaf } from './leaf.ts';
-import type { Row } from './output.ts';
+import { type Row, dashed } from './output.ts';
 
 const DEVICES: readonly BootDevice[] = ['none', 'pxe', 'disk', 'cdrom', 'http', 'bios-setup'];
 
@@ -55,7 +55,7 @@ const status: Work = async (bmc, signal) => {
       manufacturer: info.manufacturer,
       product: info.product,
       firmware: info.firmwareVersion,
-      guid: info.guid,
+      guid: dashed(info.guid),
       warning: info.warnings?.join('; '),
     },
   };
