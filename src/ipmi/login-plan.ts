@@ -1,6 +1,6 @@
 import { type IngotError, unreachable } from '../core/errors.ts';
 import { ipmiErrors } from './errors.ts';
-import type { LoginOutcome, Role } from './login.ts';
+import type { LoginOutcome, LoginStep, Role } from './login.ts';
 import { Completion, Privilege, RakpStatus, completionText, privilegeName, statusText } from './numbers.ts';
 
 /**
@@ -24,6 +24,8 @@ export interface LoginPlan {
   roles: readonly Role[];
   /** Attempts that ended in silence or in a passing refusal; each makes the timeouts longer. */
   setbacks: number;
+  /** How often each step met silence: only the same one again and again says what the BMC does not like. */
+  silentAt: Readonly<Partial<Record<LoginStep, number>>>;
   /** Status codes of refused Open Sessions in this round. */
   refusals: readonly number[];
   /** Suite that the BMC chose by itself; believed once. */
@@ -76,6 +78,7 @@ export function firstPlan(
     role,
     roles: others,
     setbacks: 0,
+    silentAt: {},
     refusals: [],
     echoed: undefined,
   };
@@ -135,8 +138,17 @@ function retryLater(plan: LoginPlan, delayMs: number): PlanStep {
 function afterSilence(plan: LoginPlan, outcome: Extract<LoginOutcome, { kind: 'silence' }>): PlanStep {
   const { step, waited, reason } = outcome;
   const limit = step === 'rakp2' ? MAX_NAME_SETBACKS : MAX_SETBACKS;
-  if (plan.setbacks + 1 < limit) return retryLater(plan, waited ? 0 : REFUSED_DELAY_MS * (plan.setbacks + 1));
+  const times = (plan.silentAt[step] ?? 0) + 1;
+  const given = plan.setbacks + 1 < MAX_SETBACKS;
+  if (plan.setbacks + 1 < limit || (times < limit && given)) {
+    const noted = { ...plan, silentAt: { ...plan.silentAt, [step]: times } };
+    return retryLater(noted, waited ? 0 : REFUSED_DELAY_MS * (plan.setbacks + 1));
+  }
   const seen = { step, attempts: plan.setbacks + 1, ...(plan.v15 ? {} : { suite: plan.suite }) };
+  // A network that loses datagrams is silent here and there; a BMC that was told a wrong name is silent there alone.
+  if (times < limit) {
+    return fail('IPMI_TIMEOUT', `the BMC answers only now and then, at last not in step ${step}: ${reason}`, seen);
+  }
   switch (step) {
     case 'capabilities':
       return fail('IPMI_TIMEOUT', `no answer to Get Channel Authentication Capabilities: ${reason}`, seen);
@@ -166,6 +178,7 @@ function nextSuite(plan: LoginPlan, status: number | undefined): PlanStep {
   const round = (changes: Partial<LoginPlan>): LoginPlan => ({
     ...firstPlan(plan.allowed, [plan.role, ...plan.roles], plan.v15Policy),
     setbacks: plan.setbacks,
+    silentAt: plan.silentAt,
     ...changes,
   });
   const lower = lowerRole(plan);

@@ -186,3 +186,13 @@ test('whatever a BMC does, the plan ends', () => {
     { numRuns: 500 },
   );
 });
+
+test('ipmi 3: silence at this step and at that is the network’s; at one step alone it says what is wrong', () => {
+  const mixed = (...steps: LoginStep[]) => play(steps.map(silence)).end;
+  assert.equal(mixed('rakp2', 'rakp2', 'rakp2'), 'IPMI_LOGIN_SILENT');
+  assert.equal(mixed('rakp4', 'rakp4', 'rakp4', 'rakp4'), 'IPMI_AUTH_FAILED');
+  assert.equal(mixed('open', 'capabilities', 'open', 'rakp2'), 'IPMI_TIMEOUT', 'no user name is accused');
+  assert.equal(mixed('open', 'rakp2', 'capabilities', 'rakp4'), 'IPMI_TIMEOUT', 'no password is accused');
+  assert.equal(mixed('open', 'rakp2', 'rakp2'), '', 'not yet');
+  assert.equal(mixed('open', 'rakp2', 'rakp2', 'rakp2'), 'IPMI_LOGIN_SILENT');
+});
