@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { sourceOf } from '../src/sim/redfish/evidence.ts';
+import { EXTRA_QUIRKS } from '../src/sim/redfish/extra-quirks.ts';
 import { claimsOf } from '../src/sim/redfish/personality.ts';
 import { PERSONALITIES } from '../src/sim/redfish/personalities/all.ts';
 
@@ -23,6 +24,11 @@ export function renderPersonalities(): string {
     for (const { claim, evidence } of claimsOf(personality)) {
       lines.push(`| ${claim} | ${evidence.kind} | ${cell(sourceOf(evidence))} | ${cell(evidence.said)} |`);
     }
+  }
+  lines.push('', '## Quirks of `--quirk`', '', 'For any personality, since none has them.', '');
+  lines.push('| What | Evidence | Source | What it says |', '|---|---|---|---|');
+  for (const { kind, evidence } of EXTRA_QUIRKS) {
+    lines.push(`| ${kind} | ${evidence.kind} | ${cell(sourceOf(evidence))} | ${cell(evidence.said)} |`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { EXTRA_QUIRK_NAMES } from '../sim/redfish/extra-quirks.ts';
 import type { BmcFaults } from '../sim/faults.ts';
 import type { ControllerMode, StorageOptions } from '../sim/redfish/state/storage.ts';
 import { wholeNumber } from './whole-number.ts';
@@ -7,6 +8,7 @@ import { wholeNumber } from './whole-number.ts';
 const FREEZE = { withinMs: 1000, forMs: 5000 };
 
 export interface TroubleOptions {
+  quirk?: string[];
   loss?: number;
   delay?: number;
   duplicates?: number;
@@ -24,7 +26,7 @@ export function addTroubleOptions(command: Command): Command {
   const percent = (flags: string, text: string) => new Option(flags, text).argParser(wholeNumber(0, 100));
   const count = (flags: string, text: string) => new Option(flags, text).argParser(wholeNumber(1, 1_000_000));
   return command
-    .optionsGroup('Faults (both protocols):')
+    .optionsGroup('Trouble (by both protocols where nothing else is said):')
     .addOption(percent('--loss <percent>', 'datagrams, requests and answers that are lost, in each direction'))
     .addOption(new Option('--delay <ms>', 'how late every answer is').argParser(wholeNumber(0, 600_000)))
     .addOption(percent('--duplicates <percent>', 'requests that arrive twice'))
@@ -32,6 +34,11 @@ export function addTroubleOptions(command: Command): Command {
     .addOption(count('--freeze <requests>', 'hang for 5 s after more than so many requests within a second'))
     .addOption(
       count('--restart-every <n>', 'restart in the middle of every n-th change: it is done, and nobody is told'),
+    )
+    .addOption(
+      new Option('--quirk <name...>', 'ways of BMCs that no personality has, added to all (Redfish)').choices(
+        EXTRA_QUIRK_NAMES,
+      ),
     )
     .optionsGroup('Storage:')
     .addOption(

@@ -4,6 +4,7 @@ import { pinoLogger } from '../core/log-pino.ts';
 import { type Fleet, type FleetProtocol, startFleet } from '../sim/fleet.ts';
 import { hostManifestsYaml } from '../sim/lab-manifests.ts';
 import { PERSONALITIES, personalityNamed } from '../sim/redfish/personalities/all.ts';
+import { extraQuirks } from '../sim/redfish/extra-quirks.ts';
 import { fail } from './fail.ts';
 import { listing } from './sim-list.ts';
 import { type TroubleOptions, addTroubleOptions, faultsOf, storageOf } from './sim-options.ts';
@@ -78,6 +79,7 @@ async function run(options: Options): Promise<void> {
       random: Math.random,
       faults: faultsOf(options),
       storage: storageOf(options),
+      quirks: extraQuirks(options.quirk ?? []),
       ...(options.tls === true ? { tls: true } : {}),
       log: pinoLogger(options.verbose === true ? 'debug' : 'warn'),
     });

@@ -10,6 +10,7 @@ import type { LabHostAccess } from './lab-manifests.ts';
 import { redfishChassis } from './redfish/machine-chassis.ts';
 import { bmcMac } from './redfish/machine-door.ts';
 import type { Personality } from './redfish/personality.ts';
+import type { Quirk } from './redfish/quirks.ts';
 import { type RedfishSimulator, redfishAddressOf, startRedfishBmc } from './redfish/server.ts';
 import type { StorageOptions } from './redfish/state/storage.ts';
 import { type MachineTiming, SimulatedMachine } from './redfish/simulated-machine.ts';
@@ -36,6 +37,8 @@ export interface FleetOptions {
   faults?: BmcFaults;
   /** State of each machine’s storage; drives by their ids, `Disk.Bay.0` to `Disk.Bay.3`. */
   storage?: StorageOptions;
+  /** Of all, beside those of their personalities. */
+  quirks?: readonly Quirk[];
   /** https with a self-signed certificate for all; default: for those that speak nothing else. */
   tls?: boolean;
   clock: Clock;
@@ -103,6 +106,7 @@ async function startMember(options: FleetOptions, index: number): Promise<FleetM
           port,
           faults,
           ...(options.storage === undefined ? {} : { storage: options.storage }),
+          ...(options.quirks === undefined ? {} : { quirks: options.quirks }),
           ...(options.tls === undefined ? {} : { tls: options.tls }),
         });
   const users: IpmiUser[] = [{ name: username, password, privilege: 'administrator' }];

@@ -7,6 +7,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { assumed } from '../../src/sim/redfish/evidence.ts';
 import { dellIdrac9 } from '../../src/sim/redfish/personalities/dell-idrac9.ts';
+import { EXTRA_QUIRKS } from '../../src/sim/redfish/extra-quirks.ts';
 import { PERSONALITIES } from '../../src/sim/redfish/personalities/all.ts';
 import { redfishAddressOf } from '../../src/sim/redfish/server.ts';
 import { QUICK } from '../support/redfish-client.ts';
@@ -102,6 +103,52 @@ test('redfish 4: an override that the BMC drops after it was read back is there 
     assert.equal((await bmc.bootOverride(never)).device, 'none', 'once');
   } finally {
     await bmc.close();
+  }
+});
+
+/** What a person tells us with the annotation or `--quirks`, where no vendor’s name gives it away. */
+const TOLD: Partial<Record<string, string[]>> = { 'always-continuous': ['boot-reads-continuous'] };
+
+suite('quirks of no vendor in particular', { concurrency: true }, () => {
+  for (const quirk of EXTRA_QUIRKS) {
+    test(`redfish 4, 5, 6: ${quirk.kind}: the wanted state, or an error that says why not`, async () => {
+      await using t = await startTestBmc({ quirks: [quirk] });
+      const bmc = openBmc({
+        address: redfishAddressOf(t.bmc),
+        credentials: { username: USER, password: PASSWORD },
+        disableCertificateVerification: false,
+        quirks: TOLD[quirk.kind] ?? [],
+        doors: { clock: systemClock, random: Math.random, log: silentLogger },
+        redfishTiming: TIMING,
+        powerTiming: { reachMs: 30_000, pollMs: 20, pollMaxMs: 200, resendMs: 1000 },
+      });
+      /** @returns whether it was reached */
+      const reach = async (work: Promise<unknown>): Promise<boolean> => {
+        try {
+          await work;
+          return true;
+        } catch (error) {
+          assert.ok(bmcErrors.is(error), String(error));
+          return false;
+        }
+      };
+      try {
+        const pxe = { device: 'pxe', persistence: 'once', firmware: 'uefi' } as const;
+        assert.ok(await reach(bmc.setBootOverride(pxe, never)), 'boot override');
+        assert.ok(await reach(bmc.setPower('on', never)), 'power');
+        await started(t.machine, 1);
+        assert.equal(t.machine.boots[0]?.from, 'network');
+        const url = 'http://192.0.2.1/ramdisk.iso';
+        const slot = bmc.media?.insert(url, { keepOthers: false }, never);
+        assert.ok(slot);
+        if (await reach(slot)) assert.equal((await slot).image, url);
+        await reach(bmc.bios?.reset(never) ?? Promise.resolve());
+        assert.ok(await reach(bmc.setPower('off', never)), 'power off');
+        assert.equal(t.machine.power(), 'Off');
+      } finally {
+        await bmc.close();
+      }
+    });
   }
 });
 

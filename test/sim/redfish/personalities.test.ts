@@ -8,6 +8,7 @@ import { renderPersonalities } from '../../../hack/personalities-doc.ts';
 import { FakeClock } from '../../../src/core/clock.ts';
 import { simErrors } from '../../../src/sim/errors.ts';
 import { assumed } from '../../../src/sim/redfish/evidence.ts';
+import { EXTRA_QUIRKS } from '../../../src/sim/redfish/extra-quirks.ts';
 import { PERSONALITIES, personalityNamed } from '../../../src/sim/redfish/personalities/all.ts';
 import { pathsOf } from '../../../src/sim/redfish/paths.ts';
 import { PERSONALITY_DETAILS, claimsOf } from '../../../src/sim/redfish/personality.ts';
@@ -33,7 +34,8 @@ function actions(name: string) {
 const PXE_ONCE = { BootSourceOverrideTarget: 'Pxe', BootSourceOverrideEnabled: 'Once' };
 
 test('every detail and every quirk of every personality says what it rests on', () => {
-  const claims = PERSONALITIES.flatMap(claimsOf);
+  const extra = EXTRA_QUIRKS.map(({ kind, evidence }) => ({ personality: 'extra', claim: kind, evidence }));
+  const claims = [...PERSONALITIES.flatMap(claimsOf), ...extra];
   for (const { personality, claim, evidence } of claims) {
     const what = `${personality}: ${claim}`;
     assert.ok(evidence.said.length >= 10, what);
@@ -42,7 +44,7 @@ test('every detail and every quirk of every personality says what it rests on', 
     if (evidence.kind === 'public') {
       assert.match(
         evidence.source,
-        /^(github\.com\/[\w.-]+\/[\w.-]+|openstack\/\w+: |Launchpad \d+|DMTF DSP|docs\.)/,
+        /^(github\.com\/[\w.-]+\/[\w.-]+|openstack\/[\w-]+: |Launchpad \d+|DMTF DSP|docs\.)/,
         what,
       );
     }
