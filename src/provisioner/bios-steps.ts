@@ -1,8 +1,7 @@
 import { biosChanges } from '../bmc/bios-values.ts';
 import type { BiosControl, BiosValue } from '../bmc/capabilities.ts';
-import { Deadline } from '../core/deadline.ts';
 import type { FirmwareWish } from './provisioner.ts';
-import type { Run, StepResult } from './run.ts';
+import { type Run, type StepResult, unsupported } from './run.ts';
 
 const POLL_MS = 5000;
 
@@ -62,12 +61,8 @@ async function withBios(
   run: Run,
   work: (bios: BiosControl, signal: AbortSignal) => Promise<StepResult>,
 ): Promise<StepResult> {
-  const { doors, context } = run;
-  using deadline = new Deadline(doors.clock, 'the BMC to handle BIOS settings', doors.limits.bmcMs, context.signal);
-  const { bios, address } = await doors.bmcs.get(context);
-  if (bios === undefined) {
-    const message = `BMC ${address} has no BIOS settings (HostFirmwareSettings)`;
-    return { kind: 'failed', code: 'PROVISION_UNSUPPORTED', message };
-  }
-  return await work(bios, deadline.signal);
+  return await run.withBmc('the BMC to handle BIOS settings', async ({ bios, address }, signal) => {
+    if (bios !== undefined) return await work(bios, signal);
+    return unsupported(`BMC ${address} has no BIOS settings (HostFirmwareSettings)`);
+  });
 }

@@ -3,11 +3,10 @@ import { bootModeOf } from '../api/predicates.ts';
 import type { Bmc } from '../bmc/bmc.ts';
 import type { BootModeControl } from '../bmc/capabilities.ts';
 import { bmcErrors } from '../bmc/errors.ts';
-import { Deadline } from '../core/deadline.ts';
 import { errorText } from '../core/errors.ts';
 import { Machine } from './machine.ts';
 import type { Step } from './operation.ts';
-import type { Run, StepResult } from './run.ts';
+import { type Run, type StepResult, unsupported } from './run.ts';
 
 const POLL_MS = 5000;
 const WAIT = 'the machine to change its boot mode';
@@ -75,11 +74,9 @@ export async function awaitBootMode(run: Run, since: number): Promise<StepResult
   return { kind: 'again', ms: POLL_MS };
 }
 
-const NO_SECURE_BOOT = {
-  kind: 'failed',
-  code: 'PROVISION_UNSUPPORTED',
-  message: 'spec.bootMode UEFISecureBoot: this BMC cannot switch Secure Boot on; Redfish BMCs can',
-} as const;
+const NO_SECURE_BOOT = unsupported(
+  'spec.bootMode UEFISecureBoot: this BMC cannot switch Secure Boot on; Redfish BMCs can',
+);
 
 /** Told when the host is registered, long before it matters (metal3-compat §3.1). */
 export function secureBootProblem(host: BareMetalHost, bmc: Bmc): typeof NO_SECURE_BOOT | undefined {
@@ -105,7 +102,5 @@ async function withBootMode<T>(
   run: Run,
   work: (control: BootModeControl | undefined, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { doors, context } = run;
-  using deadline = new Deadline(doors.clock, 'the BMC to handle the boot mode', doors.limits.bmcMs, context.signal);
-  return await work((await doors.bmcs.get(context)).bootMode, deadline.signal);
+  return await run.withBmc('the BMC to handle the boot mode', (bmc, signal) => work(bmc.bootMode, signal));
 }

@@ -3,7 +3,7 @@ import type { Inventory, StorageDrive } from '../bmc/capabilities.ts';
 import { Deadline } from '../core/deadline.ts';
 import { troubled } from './operation.ts';
 import type { Outcome } from './provisioner.ts';
-import type { Run } from './run.ts';
+import { type Run, unsupported } from './run.ts';
 
 /** `inspectionMode: fast`: what the BMC knows, in seconds and without a boot (metal3-compat §2.12). */
 export async function inspectFast(run: Run): Promise<Outcome<{ details: HardwareDetails }>> {
@@ -12,8 +12,7 @@ export async function inspectFast(run: Run): Promise<Outcome<{ details: Hardware
     using deadline = new Deadline(doors.clock, 'the BMC to list the hardware', doors.limits.inspectMs, context.signal);
     const bmc = await doors.bmcs.get(context);
     if (bmc.inspection === undefined) {
-      const message = `spec.inspectionMode fast needs a Redfish BMC; ${bmc.address} does not list its hardware`;
-      return { kind: 'failed', code: 'PROVISION_UNSUPPORTED', message };
+      return unsupported(`spec.inspectionMode fast needs a Redfish BMC; ${bmc.address} does not list its hardware`);
     }
     const details = hardwareOf(await bmc.inspection.inventory(deadline.signal), run.host.spec.bootMACAddress);
     run.see('bmc', 'inspected-out-of-band', 'the BMC listed the hardware');

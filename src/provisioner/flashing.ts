@@ -2,9 +2,8 @@ import type { FirmwareProgress } from '../api/hostprogress.ts';
 import type { FirmwareUpdate } from '../api/firmware.ts';
 import type { FirmwareControl, UpdateState } from '../bmc/capabilities.ts';
 import { kubeTime } from '../core/clock.ts';
-import { Deadline } from '../core/deadline.ts';
 import { troubled } from './operation.ts';
-import type { Run, StepResult } from './run.ts';
+import { type Run, type StepResult, unsupported } from './run.ts';
 import { settle } from './settling.ts';
 
 const POLL_MS = 5000;
@@ -160,10 +159,8 @@ async function withFirmware(
   run: Run,
   work: (firmware: FirmwareControl, signal: AbortSignal) => Promise<StepResult>,
 ): Promise<StepResult> {
-  const { doors, context } = run;
-  using deadline = new Deadline(doors.clock, 'the BMC to handle firmware', doors.limits.bmcMs, context.signal);
-  const { firmware, address } = await doors.bmcs.get(context);
-  if (firmware !== undefined) return await work(firmware, deadline.signal);
-  const message = `BMC ${address} updates no firmware (HostFirmwareComponents)`;
-  return { kind: 'failed', code: 'PROVISION_UNSUPPORTED', message };
+  return await run.withBmc('the BMC to handle firmware', async ({ firmware, address }, signal) => {
+    if (firmware !== undefined) return await work(firmware, signal);
+    return unsupported(`BMC ${address} updates no firmware (HostFirmwareComponents)`);
+  });
 }

@@ -1,10 +1,7 @@
-import type { Bmc, BootOverride, PowerState } from '../bmc/bmc.ts';
+import type { BootOverride, PowerState } from '../bmc/bmc.ts';
 import type { VirtualMediaControl } from '../bmc/capabilities.ts';
 import { bmcErrors } from '../bmc/errors.ts';
 import { kubeTime } from '../core/clock.ts';
-import { Deadline } from '../core/deadline.ts';
-import { IngotError } from '../core/errors.ts';
-import { redact, redactText } from '../core/log.ts';
 import type { Run } from './run.ts';
 
 /** The machine as its BMC sees it. Every call has a deadline, is verified by the driver, and leaves a line in the timeline. */
@@ -16,7 +13,7 @@ export class Machine {
   }
 
   async powerState(): Promise<PowerState> {
-    const state = await this.#call('BMC to report the power state', (bmc, signal) => bmc.powerState(signal));
+    const state = await this.#run.withBmc('BMC to report the power state', (bmc, signal) => bmc.powerState(signal));
     this.#remember(state);
     return state;
   }
@@ -24,27 +21,27 @@ export class Machine {
   /** Off, without asking the OS. */
   async off(): Promise<void> {
     if ((await this.powerState()) === 'off') return;
-    await this.#call('BMC to power off', (bmc, signal) => bmc.setPower('off', signal));
+    await this.#run.withBmc('BMC to power off', (bmc, signal) => bmc.setPower('off', signal));
     this.#remember('off');
     this.#run.see('bmc', 'power-off', 'powered off, verified');
   }
 
   async on(): Promise<void> {
     if ((await this.powerState()) === 'on') return;
-    await this.#call('BMC to power on', (bmc, signal) => bmc.setPower('on', signal));
+    await this.#run.withBmc('BMC to power on', (bmc, signal) => bmc.setPower('on', signal));
     this.#remember('on');
     this.#run.see('bmc', 'power-on', 'powered on, verified');
   }
 
   /** A fresh start without a power off in between. */
   async reset(): Promise<void> {
-    await this.#call('BMC to reset the machine', (bmc, signal) => bmc.setPower('reset', signal));
+    await this.#run.withBmc('BMC to reset the machine', (bmc, signal) => bmc.setPower('reset', signal));
     this.#remember('on');
     this.#run.see('bmc', 'power-reset', 'reset, power verified');
   }
 
   async askOff(): Promise<void> {
-    await this.#call('BMC to pass on the shutdown', (bmc, signal) => bmc.setPower('soft-off', signal));
+    await this.#run.withBmc('BMC to pass on the shutdown', (bmc, signal) => bmc.setPower('soft-off', signal));
     this.#run.see('bmc', 'soft-off', 'asked the OS to shut down');
   }
 
@@ -94,24 +91,14 @@ export class Machine {
   }
 
   #boot(override: BootOverride): Promise<void> {
-    return this.#call('BMC to take the boot device', (bmc, signal) => bmc.setBootOverride(override, signal));
+    return this.#run.withBmc('BMC to take the boot device', (bmc, signal) => bmc.setBootOverride(override, signal));
   }
 
   #media<T>(name: string, action: (media: VirtualMediaControl, signal: AbortSignal) => Promise<T>): Promise<T> {
-    return this.#call(name, (bmc, signal) => {
+    return this.#run.withBmc(name, (bmc, signal) => {
       if (bmc.media !== undefined) return action(bmc.media, signal);
       throw bmcErrors.make('BMC_UNSUPPORTED', `BMC ${bmc.address} has no virtual media`);
     });
-  }
-
-  async #call<T>(name: string, action: (bmc: Bmc, signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { doors, context } = this.#run;
-    using deadline = new Deadline(doors.clock, name, doors.limits.bmcMs, context.signal);
-    try {
-      return await action(await doors.bmcs.get(context), deadline.signal);
-    } catch (error) {
-      throw withoutSecrets(error);
-    }
   }
 
   #remember(state: PowerState): void {
@@ -121,15 +108,4 @@ export class Machine {
     if (status.bmc?.poweredOn === poweredOn && !stale) return;
     doors.book.note(key, { bmc: { ...status.bmc, poweredOn, lastContact: kubeTime(now) } });
   }
-}
-
-/** What a BMC says about an ISO may name its URL, which lets machines in; errors end up where everybody reads. */
-function withoutSecrets(error: unknown): unknown {
-  if (!(error instanceof IngotError) || redactText(error.message) === error.message) return error;
-  const { code, host, seen, cause } = error;
-  return new IngotError(code, error, redactText(error.message), {
-    seen: redact(seen) as Record<string, unknown>,
-    ...(host === undefined ? {} : { host }),
-    ...(cause === undefined ? {} : { cause }),
-  });
 }

@@ -30,7 +30,7 @@ import type {
 } from './provisioner.ts';
 import { provisionIdentity, provisioning } from './provisioning.ts';
 import { raidDue } from './raid.ts';
-import { Run, outcomeOf } from './run.ts';
+import { Run, outcomeOf, unsupported } from './run.ts';
 import { clearStaleJobs } from './stale-jobs.ts';
 import { sameBmc } from './same-bmc.ts';
 import { service } from './servicing.ts';
@@ -90,10 +90,7 @@ export class NativeProvisioner implements Provisioner {
     const software = (context.host.spec.raid?.softwareRAIDVolumes?.length ?? 0) > 0;
     const settings = hasFirmwareSettings(context) ? 'spec.firmware' : undefined;
     const refused = software ? 'spec.raid.softwareRAIDVolumes' : settings;
-    if (refused !== undefined) {
-      const message = `${refused} is not supported`;
-      return { kind: 'failed', code: 'PROVISION_UNSUPPORTED', message };
-    }
+    if (refused !== undefined) return unsupported(`${refused} is not supported`);
     const run = new Run(this.#doors, context);
     const volumes = (await raidDue(run, raid)) ? raid?.volumes : undefined;
     const noFirmware = Object.keys(firmware.settings).length === 0 && firmware.updates.length === 0;

@@ -4,12 +4,11 @@ import type { RaidProgress, RaidVolumePlan } from '../api/hostprogress.ts';
 import type { StorageControl, StorageController } from '../bmc/capabilities.ts';
 import { bmcErrors } from '../bmc/errors.ts';
 import { kubeTime } from '../core/clock.ts';
-import { Deadline } from '../core/deadline.ts';
 import type { Step } from './operation.ts';
 import type { RaidWish } from './provisioner.ts';
 import { fulfils, isRaid, planRaid } from './raid-plan.ts';
 import { restartMachine } from './restart.ts';
-import type { Run, StepResult } from './run.ts';
+import { type Run, type StepResult, unsupported } from './run.ts';
 
 const POLL_MS = 5000;
 
@@ -188,12 +187,10 @@ function notApplied(message: string): StepResult {
 }
 
 async function withStorage(run: Run, work: Work): Promise<StepResult> {
-  const { doors, context } = run;
-  using deadline = new Deadline(doors.clock, 'the BMC to handle RAID volumes', doors.limits.bmcMs, context.signal);
-  const { storage, address } = await doors.bmcs.get(context);
-  if (storage !== undefined) return await work(run, storage, deadline.signal);
-  const message = `spec.raid.hardwareRAIDVolumes: BMC ${address} makes no RAID volumes; Redfish BMCs do`;
-  return { kind: 'failed', code: 'PROVISION_UNSUPPORTED', message };
+  return await run.withBmc('the BMC to handle RAID volumes', async ({ storage, address }, signal) => {
+    if (storage !== undefined) return await work(run, storage, signal);
+    return unsupported(`spec.raid.hardwareRAIDVolumes: BMC ${address} makes no RAID volumes; Redfish BMCs do`);
+  });
 }
 
 /** The same for the same wish, in whatever order its fields stand. */

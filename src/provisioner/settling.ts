@@ -1,6 +1,5 @@
 import type { FirmwareProgress } from '../api/hostprogress.ts';
 import { kubeTime } from '../core/clock.ts';
-import { Deadline } from '../core/deadline.ts';
 import { IngotError } from '../core/errors.ts';
 import type { Run } from './run.ts';
 
@@ -35,20 +34,14 @@ export async function settle(
 
 /** Does it know the machine and its power state? */
 async function answers(run: Run): Promise<boolean> {
-  const { doors, context } = run;
   try {
-    using deadline = new Deadline(
-      doors.clock,
-      'the BMC to answer after its update',
-      doors.limits.bmcMs,
-      context.signal,
-    );
-    const bmc = await doors.bmcs.get(context);
-    await bmc.verify(deadline.signal);
-    await bmc.powerState(deadline.signal);
+    await run.withBmc('the BMC to answer after its update', async (bmc, signal) => {
+      await bmc.verify(signal);
+      await bmc.powerState(signal);
+    });
     return true;
   } catch (error) {
-    context.signal.throwIfAborted();
+    run.context.signal.throwIfAborted();
     if (!(error instanceof IngotError) || !error.retry) throw error;
     return false;
   }
