@@ -116,7 +116,8 @@ suite('ingot bmc, by Redfish', { timeout: 240_000, concurrency: 2 }, () => {
   test('redfish 1: Ctrl-C, a service manager and a closed terminal end the session too', async () => {
     await using bmc = await startTestBmc({ personality: lenovoXcc });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      bmc.bmc.faults.delayMs = 0;
+      // Not so quick that a session comes and goes between two looks.
+      bmc.bmc.faults.delayMs = 150;
       const child = spawn(INGOT, ['bmc', 'on', address(bmc.bmc), '--username', USER], { env, stdio: 'ignore' });
       const ended = exitOf(child);
       await until('a session', () => {
