@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { RedfishCalls, Resource } from './calls.ts';
-import { redfishErrors } from './errors.ts';
+import { IngotError } from '../core/errors.ts';
+import { redfishErrors, refusalOf } from './errors.ts';
 import { linkAt, linksAt } from './json.ts';
 
 /** What a service of one machine works with. */
@@ -73,20 +74,32 @@ export async function membersIfAny(
   }
 }
 
-/** Tries forms of a request in order until one is taken; a 400 or its like is the only reason to go on. */
+/**
+ * Tries forms of a request in order until one is taken; a 400 or its like is the only reason to go on. When none is, the
+ * refusal tells what each form met: a BMC may object to the first for what is wrong, and to a later one for its form only.
+ */
 export async function firstTaken<F, T>(
   forms: readonly F[],
   send: (form: F) => Promise<T>,
   goOn: (error: unknown) => boolean,
 ): Promise<T> {
-  let last: unknown;
+  const met: unknown[] = [];
   for (const form of forms) {
     try {
       return await send(form);
     } catch (error) {
       if (!goOn(error)) throw error;
-      last = error;
+      met.push(error);
     }
   }
-  throw last;
+  throw allRefused(met);
+}
+
+function allRefused([first, ...others]: readonly unknown[]): unknown {
+  if (!(first instanceof IngotError)) return first;
+  const said = new Set(refusalOf(first)?.texts);
+  const more = new Set(others.flatMap((error) => refusalOf(error)?.texts ?? []).filter((text) => !said.has(text)));
+  if (more.size === 0) return first;
+  const message = `${first.message}; to other forms of the request: ${[...more].join(' ')}`;
+  return new IngotError(first.code, first, message, { seen: first.seen, cause: first });
 }
