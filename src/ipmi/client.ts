@@ -322,7 +322,8 @@ export class IpmiClient {
       quirks: this.#quirks,
       v15: plan.v15,
       plainPassword: plan.v15Policy === 'always',
-      plainFirst: plan.setbacks % 2 === 1,
+      // Only after silence to that very question: others, pyghmi for one, never answer a question without the bit.
+      plainFirst: (plan.silentAt.capabilities ?? 0) % 2 === 1,
       ...(kg === undefined ? {} : { kg }),
     };
     const { timeoutMs, timeoutStepMs, maxTimeoutMs } = this.#timing;
