@@ -1,14 +1,10 @@
 import type { Clock } from '../core/clock.ts';
 import type { Logger } from '../core/log.ts';
 import type { BootFlags } from '../ipmi/chassis.ts';
-import {
-  BootParameter,
-  KEEP_FLAGS_WITHOUT_POWER_ON,
-  decodeBootFlags,
-  encodeBootFlags,
-  getBootOption,
-  setBootOption,
-} from '../ipmi/commands/boot-options.ts';
+import { decodeBootFlags, encodeBootFlags } from '../ipmi/commands/chassis/boot-flags.ts';
+import { BootParameter, KEEP_FLAGS_WITHOUT_POWER_ON } from '../ipmi/commands/chassis/boot-parameters.ts';
+import { getBootOption } from '../ipmi/commands/chassis/get-boot-option.ts';
+import { setBootOption } from '../ipmi/commands/chassis/set-boot-option.ts';
 import type { RunCommand } from '../ipmi/commands/command.ts';
 import { ipmiErrors } from '../ipmi/errors.ts';
 import type { BootOverride, PowerState } from './bmc.ts';

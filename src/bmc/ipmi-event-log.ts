@@ -1,4 +1,4 @@
-import { ipmiTime } from '../ipmi/commands/sel.ts';
+import { ipmiTime } from '../ipmi/commands/sel/time.ts';
 import { unlessRefused } from '../ipmi/errors.ts';
 import { eraseSel, readSel } from '../ipmi/sel/read.ts';
 import type { SelRecord } from '../ipmi/sel/record.ts';

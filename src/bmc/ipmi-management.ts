@@ -1,7 +1,10 @@
-import { resetBmc } from '../ipmi/commands/app.ts';
-import { chassisIdentify } from '../ipmi/commands/chassis.ts';
-import { LanParameter, addressSource, getLanConfig } from '../ipmi/commands/lan.ts';
-import { getUserAccess, getUserName } from '../ipmi/commands/users.ts';
+import { resetBmc } from '../ipmi/commands/app/reset.ts';
+import { chassisIdentify } from '../ipmi/commands/chassis/identify.ts';
+import { addressSource } from '../ipmi/commands/lan/address-source.ts';
+import { getLanConfig } from '../ipmi/commands/lan/config.ts';
+import { LanParameter } from '../ipmi/commands/lan/parameters.ts';
+import { getUserAccess } from '../ipmi/commands/user/access.ts';
+import { getUserName } from '../ipmi/commands/user/name.ts';
 import { ipmiErrors, unlessRefused } from '../ipmi/errors.ts';
 import { THIS_CHANNEL, privilegeName } from '../ipmi/numbers.ts';
 import type { ManagementControl } from './capabilities.ts';

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { ChassisControl } from '../ipmi/chassis.ts';
-import { chassisControl, getChassisStatus } from '../ipmi/commands/chassis.ts';
+import { chassisControl } from '../ipmi/commands/chassis/control.ts';
+import { getChassisStatus } from '../ipmi/commands/chassis/status.ts';
 import type { Command } from '../ipmi/commands/command.ts';
 import { ipmiErrors } from '../ipmi/errors.ts';
 import type { PowerAction, PowerState } from './bmc.ts';

@@ -1,13 +1,9 @@
 import { errorText } from '../core/errors.ts';
 import { type Command, at } from '../ipmi/commands/command.ts';
-import { getPowerReading } from '../ipmi/commands/dcmi.ts';
-import {
-  type SensorReading,
-  type ThresholdName,
-  THRESHOLDS,
-  getSensorFactors,
-  getSensorReading,
-} from '../ipmi/commands/sensor.ts';
+import { getPowerReading } from '../ipmi/commands/dcmi/power-reading.ts';
+import { getSensorFactors } from '../ipmi/commands/sensor/factors.ts';
+import { getSensorReading, type SensorReading } from '../ipmi/commands/sensor/reading.ts';
+import { type ThresholdName, THRESHOLDS } from '../ipmi/commands/sensor/thresholds.ts';
 import { isUnreached, unlessRefused } from '../ipmi/errors.ts';
 import { NON_LINEAR, reading } from '../ipmi/sdr/convert.ts';
 import { readSdrs } from '../ipmi/sdr/read.ts';

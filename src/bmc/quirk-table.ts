@@ -1,5 +1,5 @@
 import type { Pace } from '../core/pacer.ts';
-import type { DeviceId } from '../ipmi/commands/app.ts';
+import type { DeviceId } from '../ipmi/commands/app/device-id.ts';
 import type { WireQuirks } from '../ipmi/wire-quirks.ts';
 import type { BmcBehaviour } from './quirks.ts';
 

@@ -6,7 +6,7 @@ import type { Trace } from '../core/trace.ts';
 import { utf8Bytes } from '../wire/hex.ts';
 import type { Route } from './bridge.ts';
 import { Channel } from './channel.ts';
-import { getDeviceId } from './commands/app.ts';
+import { getDeviceId } from './commands/app/device-id.ts';
 import { type Command, at } from './commands/command.ts';
 import { ipmiErrors } from './errors.ts';
 import { MAX_USERNAME } from './handshake.ts';

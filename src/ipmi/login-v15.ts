@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { ByteReader } from '../wire/reader.ts';
 import type { Channel } from './channel.ts';
-import type { AuthCapabilities } from './commands/app.ts';
+import type { AuthCapabilities } from './commands/session/auth-capabilities.ts';
 import type { Command } from './commands/command.ts';
-import { activateSession, getSessionChallenge } from './commands/session-v15.ts';
+import { activateSession } from './commands/session/activate.ts';
+import { getSessionChallenge } from './commands/session/challenge.ts';
 import { V15Framing } from './framing-v15.ts';
 import { type LanMessage, answers, decodeLanMessage, encodeLanMessage, requestMessage } from './lan-message.ts';
 import type { LoginOutcome, LoginRequest } from './login.ts';

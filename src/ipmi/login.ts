@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { IngotError } from '../core/errors.ts';
 import { ByteReader } from '../wire/reader.ts';
 import type { Channel } from './channel.ts';
-import { type AuthCapabilities, closeSession, getAuthCapabilities } from './commands/app.ts';
+import { type AuthCapabilities, getAuthCapabilities } from './commands/session/auth-capabilities.ts';
+import { closeSession } from './commands/session/close.ts';
 import {
   type Handshake,
   codesEqual,

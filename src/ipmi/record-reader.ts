@@ -1,7 +1,7 @@
 import { unreachable } from '../core/errors.ts';
 import { concatBytes } from '../wire/hex.ts';
 import type { Command, RunCommand } from './commands/command.ts';
-import { LAST_RECORD, type RecordPart, TOO_MANY_BYTES, WHOLE_RECORD } from './commands/storage.ts';
+import { LAST_RECORD, type RecordPart, TOO_MANY_BYTES, WHOLE_RECORD } from './commands/records.ts';
 import { completionOf, ipmiErrors } from './errors.ts';
 import { Completion } from './numbers.ts';
 

@@ -1,7 +1,7 @@
 import { IngotError, errorCode, errorText } from '../core/errors.ts';
-import { AppCmd } from './commands/app.ts';
-import { ChassisCmd } from './commands/chassis.ts';
-import { PayloadCmd } from './commands/payload.ts';
+import { AppCmd } from './commands/app/numbers.ts';
+import { ChassisCmd } from './commands/chassis/numbers.ts';
+import { PayloadCmd } from './commands/payload/numbers.ts';
 import { ipmiErrors } from './errors.ts';
 import type { LanMessage } from './lan-message.ts';
 import { Completion } from './numbers.ts';

@@ -1,13 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { bytesEqual, latin1, utf8Bytes } from '../wire/hex.ts';
-import { AppCmd } from './commands/app.ts';
+import { AppCmd } from './commands/app/numbers.ts';
 import { NO_DATA } from './commands/command.ts';
-import {
-  decodeActivateRequest,
-  decodeChallengeRequest,
-  encodeActivated,
-  encodeChallenge,
-} from './commands/session-v15.ts';
+import { decodeActivateRequest, encodeActivated } from './commands/session/activate.ts';
+import { decodeChallengeRequest, encodeChallenge } from './commands/session/challenge.ts';
 import type { Payload } from './framing.ts';
 import { V15Framing } from './framing-v15.ts';
 import { type LanMessage, decodeLanMessage, encodeLanMessage, responseMessage } from './lan-message.ts';

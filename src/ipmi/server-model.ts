@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
-import type { AddressSource } from './commands/lan.ts';
-import type { RawThresholds, SensorReading } from './commands/sensor.ts';
+import type { AddressSource } from './commands/lan/address-source.ts';
+import type { SensorReading } from './commands/sensor/reading.ts';
+import type { RawThresholds } from './commands/sensor/thresholds.ts';
 import { encodeFru } from './fru/encode.ts';
 import { BMC_ADDRESS, type PrivilegeName } from './numbers.ts';
 import { rawOf } from './sdr/convert.ts';

@@ -1,5 +1,5 @@
 import type { Chassis } from './chassis.ts';
-import type { DeviceIdentity } from './commands/app.ts';
+import type { DeviceIdentity } from './commands/app/device-id.ts';
 import { ServerCommands } from './server-commands.ts';
 import type { SatelliteDoor } from './server-commands/bridge.ts';
 import type { CommandParts } from './server-commands/handler.ts';

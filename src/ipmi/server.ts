@@ -4,7 +4,7 @@ import { IngotError, errorText } from '../core/errors.ts';
 import type { Logger } from '../core/log.ts';
 import { bytesEqual } from '../wire/hex.ts';
 import type { Chassis } from './chassis.ts';
-import type { DeviceIdentity } from './commands/app.ts';
+import type { DeviceIdentity } from './commands/app/device-id.ts';
 import { ipmiErrors } from './errors.ts';
 import type { Payload } from './framing.ts';
 import { type LanMessage, decodeLanMessage, encodeLanMessage, responseMessage } from './lan-message.ts';

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { ALWAYS_HANDLED, IPMI_QUIRKS } from '../../src/bmc/quirk-table.ts';
 import { STANDARD, namedQuirks, quirksOf } from '../../src/bmc/quirks.ts';
 import { IngotError } from '../../src/core/errors.ts';
-import type { DeviceId } from '../../src/ipmi/commands/app.ts';
+import type { DeviceId } from '../../src/ipmi/commands/app/device-id.ts';
 
 const device = (manufacturerId: number, productId = 1, deviceId = 1): DeviceId => ({
   deviceId,

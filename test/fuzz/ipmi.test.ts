@@ -6,23 +6,20 @@ import { IngotError } from '../../src/core/errors.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { decodeSendMessage } from '../../src/ipmi/bridge.ts';
 import { IpmiClient } from '../../src/ipmi/client.ts';
+import { getDeviceId } from '../../src/ipmi/commands/app/device-id.ts';
+import { getSystemGuid } from '../../src/ipmi/commands/app/guid.ts';
+import { getAuthCapabilities } from '../../src/ipmi/commands/session/auth-capabilities.ts';
+import { closeSession } from '../../src/ipmi/commands/session/close.ts';
+import { setSessionPrivilege } from '../../src/ipmi/commands/session/privilege.ts';
+import { decodeBootFlags } from '../../src/ipmi/commands/chassis/boot-flags.ts';
+import { getBootOption } from '../../src/ipmi/commands/chassis/get-boot-option.ts';
+import { getChassisStatus } from '../../src/ipmi/commands/chassis/status.ts';
+import { activateSession, decodeActivateRequest, encodeActivated } from '../../src/ipmi/commands/session/activate.ts';
 import {
-  closeSession,
-  getAuthCapabilities,
-  getDeviceId,
-  getSystemGuid,
-  setSessionPrivilege,
-} from '../../src/ipmi/commands/app.ts';
-import { decodeBootFlags, getBootOption } from '../../src/ipmi/commands/boot-options.ts';
-import { getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
-import {
-  activateSession,
-  decodeActivateRequest,
   decodeChallengeRequest,
-  encodeActivated,
   encodeChallenge,
   getSessionChallenge,
-} from '../../src/ipmi/commands/session-v15.ts';
+} from '../../src/ipmi/commands/session/challenge.ts';
 import { decryptPayload, sessionKeys } from '../../src/ipmi/crypto.ts';
 import * as handshake from '../../src/ipmi/handshake.ts';
 import {

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
 import { BridgeWatch, type Route, decodeSendMessage, routeText, wrap } from '../../src/ipmi/bridge.ts';
-import { getDeviceId } from '../../src/ipmi/commands/app.ts';
-import { chassisControl } from '../../src/ipmi/commands/chassis.ts';
+import { getDeviceId } from '../../src/ipmi/commands/app/device-id.ts';
+import { chassisControl } from '../../src/ipmi/commands/chassis/control.ts';
 import { at } from '../../src/ipmi/commands/command.ts';
-import { getSensorReading } from '../../src/ipmi/commands/sensor.ts';
+import { getSensorReading } from '../../src/ipmi/commands/sensor/reading.ts';
 import {
   type LanMessage,
   decodeLanMessage,

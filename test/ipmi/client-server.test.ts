@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { getDeviceId, getSystemGuid, setSessionPrivilege } from '../../src/ipmi/commands/app.ts';
-import { BootParameter, getBootOption, setBootOption } from '../../src/ipmi/commands/boot-options.ts';
-import { chassisControl, getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import { getDeviceId } from '../../src/ipmi/commands/app/device-id.ts';
+import { getSystemGuid } from '../../src/ipmi/commands/app/guid.ts';
+import { setSessionPrivilege } from '../../src/ipmi/commands/session/privilege.ts';
+import { BootParameter } from '../../src/ipmi/commands/chassis/boot-parameters.ts';
+import { getBootOption } from '../../src/ipmi/commands/chassis/get-boot-option.ts';
+import { setBootOption } from '../../src/ipmi/commands/chassis/set-boot-option.ts';
+import { chassisControl } from '../../src/ipmi/commands/chassis/control.ts';
+import { getChassisStatus } from '../../src/ipmi/commands/chassis/status.ts';
 import { PayloadType } from '../../src/ipmi/numbers.ts';
 import { decodeDatagram } from '../../src/ipmi/packet.ts';
 import { done, failure, inSession, never, typeOf } from '../support/ipmi-kit.ts';

@@ -3,21 +3,16 @@ import { createHmac } from 'node:crypto';
 import test from 'node:test';
 import fc from 'fast-check';
 import type { BootFlags } from '../../src/ipmi/chassis.ts';
+import { encodeDeviceId, getDeviceId } from '../../src/ipmi/commands/app/device-id.ts';
 import {
   type AuthCapabilities,
-  closeSession,
   encodeAuthCapabilities,
-  encodeDeviceId,
   getAuthCapabilities,
-  getDeviceId,
-} from '../../src/ipmi/commands/app.ts';
-import {
-  decodeBootFlags,
-  encodeBootFlags,
-  encodeBootOption,
-  getBootOption,
-} from '../../src/ipmi/commands/boot-options.ts';
-import { chassisControl, decodeChassisControl } from '../../src/ipmi/commands/chassis.ts';
+} from '../../src/ipmi/commands/session/auth-capabilities.ts';
+import { closeSession } from '../../src/ipmi/commands/session/close.ts';
+import { decodeBootFlags, encodeBootFlags } from '../../src/ipmi/commands/chassis/boot-flags.ts';
+import { encodeBootOption, getBootOption } from '../../src/ipmi/commands/chassis/get-boot-option.ts';
+import { chassisControl, decodeChassisControl } from '../../src/ipmi/commands/chassis/control.ts';
 import { decryptPayload, encryptPayload, sessionKeys, userKey } from '../../src/ipmi/crypto.ts';
 import { ipmiErrors } from '../../src/ipmi/errors.ts';
 import {

@@ -2,51 +2,34 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { encodeDeviceId, getDeviceId, resetBmc } from '../../src/ipmi/commands/app.ts';
+import { encodeDeviceId, getDeviceId } from '../../src/ipmi/commands/app/device-id.ts';
+import { resetBmc } from '../../src/ipmi/commands/app/reset.ts';
+import { chassisIdentify, decodeChassisIdentify } from '../../src/ipmi/commands/chassis/identify.ts';
+import { encodeRestartCause, getRestartCause } from '../../src/ipmi/commands/chassis/restart-cause.ts';
 import {
-  chassisIdentify,
-  decodeChassisIdentify,
   decodeRestorePolicy,
-  encodeChassisStatus,
-  encodeRestartCause,
   encodeRestorePolicies,
-  getChassisStatus,
-  getRestartCause,
   setRestorePolicy,
-} from '../../src/ipmi/commands/chassis.ts';
+} from '../../src/ipmi/commands/chassis/restore-policy.ts';
+import { encodeChassisStatus, getChassisStatus } from '../../src/ipmi/commands/chassis/status.ts';
 import type { Command } from '../../src/ipmi/commands/command.ts';
-import { encodePowerReading, getPowerReading } from '../../src/ipmi/commands/dcmi.ts';
-import { decodeReadFru, encodeFruInfo, encodeFruPart, getFruInfo, readFru } from '../../src/ipmi/commands/fru.ts';
-import { decodeGetLanConfig, encodeLanConfig, getLanConfig } from '../../src/ipmi/commands/lan.ts';
-import { encodeSdrInfo, getSdr, getSdrInfo } from '../../src/ipmi/commands/sdr.ts';
-import {
-  clearSel,
-  decodeClearSel,
-  encodeClearSel,
-  encodeSelInfo,
-  getSelEntry,
-  getSelInfo,
-  ipmiTime,
-  reserveSel,
-  setSelTime,
-} from '../../src/ipmi/commands/sel.ts';
-import {
-  THRESHOLDS,
-  encodeFactors,
-  encodeSensorReading,
-  encodeThresholds,
-  getSensorFactors,
-  getSensorReading,
-  getSensorThresholds,
-} from '../../src/ipmi/commands/sensor.ts';
-import { decodeReadPart, encodeRecordPart, encodeReservation } from '../../src/ipmi/commands/storage.ts';
-import {
-  decodeGetUserAccess,
-  encodeUserAccess,
-  encodeUserName,
-  getUserAccess,
-  getUserName,
-} from '../../src/ipmi/commands/users.ts';
+import { encodePowerReading, getPowerReading } from '../../src/ipmi/commands/dcmi/power-reading.ts';
+import { encodeFruInfo, getFruInfo } from '../../src/ipmi/commands/fru/info.ts';
+import { decodeReadFru, encodeFruPart, readFru } from '../../src/ipmi/commands/fru/read.ts';
+import { decodeGetLanConfig, encodeLanConfig, getLanConfig } from '../../src/ipmi/commands/lan/config.ts';
+import { getSdr } from '../../src/ipmi/commands/sdr/get-record.ts';
+import { encodeSdrInfo, getSdrInfo } from '../../src/ipmi/commands/sdr/info.ts';
+import { clearSel, decodeClearSel, encodeClearSel } from '../../src/ipmi/commands/sel/clear.ts';
+import { getSelEntry } from '../../src/ipmi/commands/sel/get-entry.ts';
+import { encodeSelInfo, getSelInfo } from '../../src/ipmi/commands/sel/info.ts';
+import { reserveSel } from '../../src/ipmi/commands/sel/reserve.ts';
+import { ipmiTime, setSelTime } from '../../src/ipmi/commands/sel/time.ts';
+import { encodeFactors, getSensorFactors } from '../../src/ipmi/commands/sensor/factors.ts';
+import { encodeSensorReading, getSensorReading } from '../../src/ipmi/commands/sensor/reading.ts';
+import { encodeThresholds, getSensorThresholds, THRESHOLDS } from '../../src/ipmi/commands/sensor/thresholds.ts';
+import { decodeReadPart, encodeRecordPart, encodeReservation } from '../../src/ipmi/commands/records.ts';
+import { decodeGetUserAccess, encodeUserAccess, getUserAccess } from '../../src/ipmi/commands/user/access.ts';
+import { encodeUserName, getUserName } from '../../src/ipmi/commands/user/name.ts';
 import { guidMatches, guidText } from '../../src/ipmi/guid.ts';
 import { fromHex, toHex } from '../../src/wire/hex.ts';
 import { ByteReader } from '../../src/wire/reader.ts';

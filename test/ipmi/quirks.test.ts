@@ -1,7 +1,7 @@
 /** Each departure on the wire, played by our server or on the way: without its quirk the login or the command fails. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { chassisControl } from '../../src/ipmi/commands/chassis.ts';
+import { chassisControl } from '../../src/ipmi/commands/chassis/control.ts';
 import type { IpmiTarget } from '../../src/ipmi/client.ts';
 import { decodeDatagram } from '../../src/ipmi/packet.ts';
 import type { IpmiServerOptions } from '../../src/ipmi/server.ts';

@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { getDeviceId } from '../../src/ipmi/commands/app.ts';
-import { chassisControl, getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
-import { getSdr, reserveSdr } from '../../src/ipmi/commands/sdr.ts';
+import { getDeviceId } from '../../src/ipmi/commands/app/device-id.ts';
+import { chassisControl } from '../../src/ipmi/commands/chassis/control.ts';
+import { getChassisStatus } from '../../src/ipmi/commands/chassis/status.ts';
+import { getSdr } from '../../src/ipmi/commands/sdr/get-record.ts';
+import { reserveSdr } from '../../src/ipmi/commands/sdr/reserve.ts';
 import { decodeDatagram } from '../../src/ipmi/packet.ts';
 import { RequestNumbers } from '../../src/ipmi/request-numbers.ts';
 import { retryRule } from '../../src/ipmi/retry-rules.ts';

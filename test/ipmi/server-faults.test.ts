@@ -1,8 +1,9 @@
 /** Faults of the simulated BMC that are switched on at run time, as our client meets them. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { getDeviceId } from '../../src/ipmi/commands/app.ts';
-import { chassisControl, getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import { getDeviceId } from '../../src/ipmi/commands/app/device-id.ts';
+import { chassisControl } from '../../src/ipmi/commands/chassis/control.ts';
+import { getChassisStatus } from '../../src/ipmi/commands/chassis/status.ts';
 import type { ServerFaults } from '../../src/ipmi/server-faults.ts';
 import { done, never } from '../support/ipmi-kit.ts';
 import { runClock } from '../support/run-clock.ts';

@@ -1,8 +1,9 @@
 /** However a login or a command ends, the BMC keeps no session of ours: it has few, and a lost one is kept for a minute. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { getDeviceId } from '../../src/ipmi/commands/app.ts';
-import { chassisControl, getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import { getDeviceId } from '../../src/ipmi/commands/app/device-id.ts';
+import { chassisControl } from '../../src/ipmi/commands/chassis/control.ts';
+import { getChassisStatus } from '../../src/ipmi/commands/chassis/status.ts';
 import { PayloadType } from '../../src/ipmi/numbers.ts';
 import { decodeDatagram } from '../../src/ipmi/packet.ts';
 import { done, failure, inSession, never, typeOf } from '../support/ipmi-kit.ts';

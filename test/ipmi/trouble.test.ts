@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { IngotError } from '../../src/core/errors.ts';
-import { getDeviceId } from '../../src/ipmi/commands/app.ts';
-import { chassisControl, getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import { getDeviceId } from '../../src/ipmi/commands/app/device-id.ts';
+import { chassisControl } from '../../src/ipmi/commands/chassis/control.ts';
+import { getChassisStatus } from '../../src/ipmi/commands/chassis/status.ts';
 import type { Fate } from '../../src/ipmi/server-faults.ts';
 import { done, failure, inSession, never } from '../support/ipmi-kit.ts';
 import { runClock } from '../support/run-clock.ts';

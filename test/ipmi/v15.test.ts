@@ -2,16 +2,15 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import test from 'node:test';
 import fc from 'fast-check';
-import { getDeviceId } from '../../src/ipmi/commands/app.ts';
-import { chassisControl, getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import { getDeviceId } from '../../src/ipmi/commands/app/device-id.ts';
+import { chassisControl } from '../../src/ipmi/commands/chassis/control.ts';
+import { getChassisStatus } from '../../src/ipmi/commands/chassis/status.ts';
+import { activateSession, decodeActivateRequest, encodeActivated } from '../../src/ipmi/commands/session/activate.ts';
 import {
-  activateSession,
-  decodeActivateRequest,
   decodeChallengeRequest,
-  encodeActivated,
   encodeChallenge,
   getSessionChallenge,
-} from '../../src/ipmi/commands/session-v15.ts';
+} from '../../src/ipmi/commands/session/challenge.ts';
 import { chooseV15Auth } from '../../src/ipmi/login-v15.ts';
 import { md2 } from '../../src/ipmi/md2.ts';
 import { decodeDatagram } from '../../src/ipmi/packet.ts';

@@ -1,7 +1,7 @@
 import { systemClock } from '../../src/core/clock.ts';
 import { silentLogger } from '../../src/core/log.ts';
 import { IpmiClient, type IpmiTarget, type IpmiTiming } from '../../src/ipmi/client.ts';
-import { getChassisStatus } from '../../src/ipmi/commands/chassis.ts';
+import { getChassisStatus } from '../../src/ipmi/commands/chassis/status.ts';
 import type { UdpConnect } from '../../src/ipmi/udp.ts';
 
 export interface LoginOptions {

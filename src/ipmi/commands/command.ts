@@ -1,7 +1,10 @@
 import type { ByteReader } from '../../wire/reader.ts';
 import type { Route } from '../bridge.ts';
 
-/** One IPMI request with the decoder of its answer. */
+/**
+ * One IPMI request with the decoder of its answer. Each command has a file of its own, with both directions: what the client
+ * sends and reads, what a virtual BMC reads and sends.
+ */
 export interface Command<T> {
   /** For messages: "Get Chassis Status". */
   name: string;

@@ -1,7 +1,8 @@
 import { concatBytes } from '../../wire/hex.ts';
 import type { RunCommand } from '../commands/command.ts';
-import { getFruInfo, readFru } from '../commands/fru.ts';
-import { TOO_MANY_BYTES } from '../commands/storage.ts';
+import { getFruInfo } from '../commands/fru/info.ts';
+import { readFru } from '../commands/fru/read.ts';
+import { TOO_MANY_BYTES } from '../commands/records.ts';
 import { completionOf } from '../errors.ts';
 import { FRU_HEADER_BYTES } from './areas.ts';
 

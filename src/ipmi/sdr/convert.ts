@@ -1,4 +1,4 @@
-import { type SensorFactors, signed } from '../commands/sensor.ts';
+import { type SensorFactors, signed } from '../commands/sensor/factors.ts';
 import type { SensorUnits } from './record.ts';
 
 /** The linearizations of §36.3, by code. */

@@ -1,6 +1,7 @@
 import { IngotError } from '../../core/errors.ts';
 import type { RunCommand } from '../commands/command.ts';
-import { getSdr, reserveSdr } from '../commands/sdr.ts';
+import { getSdr } from '../commands/sdr/get-record.ts';
+import { reserveSdr } from '../commands/sdr/reserve.ts';
 import { type RecordTable, readRecords } from '../record-reader.ts';
 import { SDR_HEADER_BYTES, type SdrRecord, decodeSdr, sdrLength } from './record.ts';
 

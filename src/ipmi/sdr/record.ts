@@ -1,6 +1,7 @@
 import { ByteReader } from '../../wire/reader.ts';
 import { ByteWriter } from '../../wire/writer.ts';
-import { type RawThresholds, type SensorFactors, encodeFactors, readFactors } from '../commands/sensor.ts';
+import { encodeFactors, readFactors, type SensorFactors } from '../commands/sensor/factors.ts';
+import type { RawThresholds } from '../commands/sensor/thresholds.ts';
 import { encodeSdrText, readSdrText } from '../text-field.ts';
 
 /** Record types of the SDR repository (§43) that we read. */

@@ -1,8 +1,11 @@
 import { type Clock, sleep } from '../../core/clock.ts';
 import { Deadline } from '../../core/deadline.ts';
 import type { RunCommand } from '../commands/command.ts';
-import { clearSel, getSelEntry, getSelInfo, reserveSel } from '../commands/sel.ts';
-import { WHOLE_RECORD } from '../commands/storage.ts';
+import { clearSel } from '../commands/sel/clear.ts';
+import { getSelEntry } from '../commands/sel/get-entry.ts';
+import { getSelInfo } from '../commands/sel/info.ts';
+import { reserveSel } from '../commands/sel/reserve.ts';
+import { WHOLE_RECORD } from '../commands/records.ts';
 import { completionOf, ipmiErrors } from '../errors.ts';
 import { Completion } from '../numbers.ts';
 import { type RecordTable, readRecords } from '../record-reader.ts';

@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
-import type { SelInfo } from '../commands/sel.ts';
+import type { SelInfo } from '../commands/sel/info.ts';
 import { SEL_RECORD_BYTES, SYSTEM_EVENT, type SelRecord, type SystemEvent } from './record.ts';
 
 export type NewEvent = Pick<SystemEvent, 'sensorType' | 'sensor' | 'eventType' | 'data'> & { deasserted?: boolean };

@@ -1,4 +1,6 @@
-import { AppCmd, encodeAuthCapabilities, encodeDeviceId } from '../commands/app.ts';
+import { encodeDeviceId } from '../commands/app/device-id.ts';
+import { AppCmd } from '../commands/app/numbers.ts';
+import { encodeAuthCapabilities } from '../commands/session/auth-capabilities.ts';
 import { Completion, NetFn, Privilege, THIS_CHANNEL } from '../numbers.ts';
 import { type CipherSuite, encodeSuiteRecords } from '../suites.ts';
 import {

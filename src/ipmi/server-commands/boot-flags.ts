@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { BootFlags, Chassis } from '../chassis.ts';
-import { KEEP_FLAGS_WITHOUT_POWER_ON } from '../commands/boot-options.ts';
+import { KEEP_FLAGS_WITHOUT_POWER_ON } from '../commands/chassis/boot-parameters.ts';
 import type { ServerFaults } from '../server-faults.ts';
 
 /** A BMC drops one-time boot flags when no Chassis Control comes for so long (§28.13, parameter 3 bit 3). */

@@ -1,5 +1,7 @@
-import { BootParameter, decodeBootFlags, encodeBootFlags, encodeBootOption } from '../commands/boot-options.ts';
-import { ChassisCmd } from '../commands/chassis.ts';
+import { decodeBootFlags, encodeBootFlags } from '../commands/chassis/boot-flags.ts';
+import { BootParameter } from '../commands/chassis/boot-parameters.ts';
+import { encodeBootOption } from '../commands/chassis/get-boot-option.ts';
+import { ChassisCmd } from '../commands/chassis/numbers.ts';
 import { Completion, NetFn, Privilege } from '../numbers.ts';
 import { type Answer, type CommandParts, DONE, type Family, give, refuse } from './handler.ts';
 

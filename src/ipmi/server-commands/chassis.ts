@@ -1,15 +1,10 @@
 import type { ChassisControl } from '../chassis.ts';
-import {
-  ChassisCmd,
-  type RestartCause,
-  type RestorePolicy,
-  decodeChassisControl,
-  decodeChassisIdentify,
-  decodeRestorePolicy,
-  encodeChassisStatus,
-  encodeRestartCause,
-  encodeRestorePolicies,
-} from '../commands/chassis.ts';
+import { decodeChassisControl } from '../commands/chassis/control.ts';
+import { decodeChassisIdentify } from '../commands/chassis/identify.ts';
+import { ChassisCmd } from '../commands/chassis/numbers.ts';
+import { encodeRestartCause, type RestartCause } from '../commands/chassis/restart-cause.ts';
+import { decodeRestorePolicy, encodeRestorePolicies, type RestorePolicy } from '../commands/chassis/restore-policy.ts';
+import { encodeChassisStatus } from '../commands/chassis/status.ts';
 import { Completion, NetFn, Privilege } from '../numbers.ts';
 import { type Answer, CHANNEL, type CommandParts, DONE, type Family, give, refuse } from './handler.ts';
 

@@ -1,7 +1,8 @@
 import type { Logger } from '../../core/log.ts';
 import type { Clock } from '../../core/clock.ts';
 import type { Chassis } from '../chassis.ts';
-import type { AuthCapabilities, DeviceIdentity } from '../commands/app.ts';
+import type { DeviceIdentity } from '../commands/app/device-id.ts';
+import type { AuthCapabilities } from '../commands/session/auth-capabilities.ts';
 import { Completion, THIS_CHANNEL } from '../numbers.ts';
 import type { ServerFaults } from '../server-faults.ts';
 import type { BmcModel } from '../server-model.ts';

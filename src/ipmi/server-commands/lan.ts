@@ -1,7 +1,10 @@
 import { ByteReader } from '../../wire/reader.ts';
-import { AppCmd } from '../commands/app.ts';
-import { LanCmd, LanParameter, addressSourceByte, decodeGetLanConfig, encodeLanConfig } from '../commands/lan.ts';
-import { decodeGetUserAccess, encodeUserAccess, encodeUserName } from '../commands/users.ts';
+import { AppCmd } from '../commands/app/numbers.ts';
+import { addressSourceByte } from '../commands/lan/address-source.ts';
+import { decodeGetLanConfig, encodeLanConfig } from '../commands/lan/config.ts';
+import { LanCmd, LanParameter } from '../commands/lan/parameters.ts';
+import { decodeGetUserAccess, encodeUserAccess } from '../commands/user/access.ts';
+import { encodeUserName } from '../commands/user/name.ts';
 import { Completion, NO_ACCESS, NetFn, Privilege } from '../numbers.ts';
 import type { LanModel } from '../server-model.ts';
 import type { CipherSuite } from '../suites.ts';

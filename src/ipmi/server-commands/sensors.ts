@@ -1,6 +1,9 @@
 import { ByteReader } from '../../wire/reader.ts';
-import { DCMI, DcmiCmd, encodePowerReading } from '../commands/dcmi.ts';
-import { SensorCmd, encodeFactors, encodeSensorReading, encodeThresholds } from '../commands/sensor.ts';
+import { DCMI, DcmiCmd, encodePowerReading } from '../commands/dcmi/power-reading.ts';
+import { encodeFactors } from '../commands/sensor/factors.ts';
+import { SensorCmd } from '../commands/sensor/numbers.ts';
+import { encodeSensorReading } from '../commands/sensor/reading.ts';
+import { encodeThresholds } from '../commands/sensor/thresholds.ts';
 import { Completion, NetFn, Privilege } from '../numbers.ts';
 import type { FullSensor } from '../sdr/record.ts';
 import { type Answer, type CommandParts, type Family, give, refuse } from './handler.ts';

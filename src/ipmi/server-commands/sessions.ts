@@ -1,5 +1,5 @@
-import { AppCmd } from '../commands/app.ts';
-import { decodeSessionInfoRequest, encodeSessionInfo } from '../commands/session-info.ts';
+import { AppCmd } from '../commands/app/numbers.ts';
+import { decodeSessionInfoRequest, encodeSessionInfo } from '../commands/session/info.ts';
 import { Completion, NetFn, Privilege } from '../numbers.ts';
 import type { ActiveState, ServerSession } from '../server-session.ts';
 import { CHANNEL, type Family, give, refuse } from './handler.ts';

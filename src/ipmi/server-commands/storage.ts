@@ -1,7 +1,12 @@
-import { FruCmd, decodeReadFru, encodeFruInfo, encodeFruPart } from '../commands/fru.ts';
-import { SdrCmd, encodeSdrInfo } from '../commands/sdr.ts';
-import { SelCmd, decodeClearSel, encodeClearSel, encodeSelInfo } from '../commands/sel.ts';
-import { LAST_RECORD, WHOLE_RECORD, decodeReadPart, encodeRecordPart, encodeReservation } from '../commands/storage.ts';
+import { encodeFruInfo } from '../commands/fru/info.ts';
+import { FruCmd } from '../commands/fru/numbers.ts';
+import { decodeReadFru, encodeFruPart } from '../commands/fru/read.ts';
+import { encodeSdrInfo } from '../commands/sdr/info.ts';
+import { SdrCmd } from '../commands/sdr/numbers.ts';
+import { decodeClearSel, encodeClearSel } from '../commands/sel/clear.ts';
+import { encodeSelInfo } from '../commands/sel/info.ts';
+import { SelCmd } from '../commands/sel/numbers.ts';
+import { decodeReadPart, encodeRecordPart, encodeReservation, LAST_RECORD, WHOLE_RECORD } from '../commands/records.ts';
 import { Completion, NetFn, Privilege } from '../numbers.ts';
 import { encodeSdr } from '../sdr/record.ts';
 import { encodeSelRecord } from '../sel/record.ts';

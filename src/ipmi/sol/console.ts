@@ -3,16 +3,11 @@ import { errorText } from '../../core/errors.ts';
 import type { Logger } from '../../core/log.ts';
 import type { LinkHandlers, PayloadLink } from '../client.ts';
 import type { Command, RunCommand } from '../commands/command.ts';
-import {
-  ActivateRefusal,
-  type Activation,
-  activateSol,
-  activationFlags,
-  deactivateSol,
-  solInstance,
-} from '../commands/payload.ts';
-import { getSessionInfo } from '../commands/session-info.ts';
-import { getUserName } from '../commands/users.ts';
+import { ActivateRefusal, activateSol, type Activation, activationFlags } from '../commands/payload/activate.ts';
+import { deactivateSol } from '../commands/payload/deactivate.ts';
+import { solInstance } from '../commands/payload/instance-info.ts';
+import { getSessionInfo } from '../commands/session/info.ts';
+import { getUserName } from '../commands/user/name.ts';
 import { completionOf, ipmiErrors, unlessRefused } from '../errors.ts';
 import { PayloadType } from '../numbers.ts';
 import type { WireQuirks } from '../wire-quirks.ts';

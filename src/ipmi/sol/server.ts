@@ -1,12 +1,7 @@
 import type { Clock } from '../../core/clock.ts';
-import {
-  ActivateRefusal,
-  PayloadCmd,
-  SOL_INSTANCE,
-  decodePayloadRequest,
-  encodeActivation,
-  encodeInstance,
-} from '../commands/payload.ts';
+import { ActivateRefusal, decodePayloadRequest, encodeActivation } from '../commands/payload/activate.ts';
+import { encodeInstance } from '../commands/payload/instance-info.ts';
+import { PayloadCmd, SOL_INSTANCE } from '../commands/payload/numbers.ts';
 import type { Payload } from '../framing.ts';
 import { Completion, NetFn, PayloadType, Privilege } from '../numbers.ts';
 import { type Answer, DONE, type Family, type Sender, give, refuse } from '../server-commands/handler.ts';

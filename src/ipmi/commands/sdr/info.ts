@@ -1,10 +1,7 @@
-import { ByteWriter } from '../../wire/writer.ts';
-import { NetFn } from '../numbers.ts';
-import { type Command, NO_DATA, query } from './command.ts';
-import { type RecordPart, readPart, reservation } from './storage.ts';
-
-/** Commands of the SDR repository (§33). */
-export const SdrCmd = { info: 0x20, allocation: 0x21, reserve: 0x22, getRecord: 0x23, getTime: 0x28 } as const;
+import { ByteWriter } from '../../../wire/writer.ts';
+import { NetFn } from '../../numbers.ts';
+import { type Command, NO_DATA, query } from '../command.ts';
+import { SdrCmd } from './numbers.ts';
 
 export interface SdrInfo {
   version: number;
@@ -38,14 +35,4 @@ export function encodeSdrInfo(info: SdrInfo): Uint8Array {
     .u32le(info.lastErase)
     .u8(info.support)
     .finish();
-}
-
-/** Reserve SDR Repository (§33.11). */
-export function reserveSdr(): Command<number> {
-  return reservation('Reserve SDR Repository', SdrCmd.reserve);
-}
-
-/** Get SDR (§33.12). */
-export function getSdr(part: RecordPart): Command<{ next: number; data: Uint8Array }> {
-  return readPart('Get SDR', SdrCmd.getRecord, part);
 }

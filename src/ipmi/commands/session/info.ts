@@ -1,12 +1,13 @@
 import { isIPv4 } from 'node:net';
-import { ByteReader } from '../../wire/reader.ts';
-import { ByteWriter } from '../../wire/writer.ts';
-import { NetFn } from '../numbers.ts';
-import { AppCmd } from './app.ts';
-import { type Command, query } from './command.ts';
+import { ByteReader } from '../../../wire/reader.ts';
+import { ByteWriter } from '../../../wire/writer.ts';
+import { NetFn } from '../../numbers.ts';
+import { AppCmd } from '../app/numbers.ts';
+import { type Command, query } from '../command.ts';
 
 /** Session index that asks for a session by its id (§22.20). */
 const BY_ID = 0xff;
+
 /** Protocol of a session: IPMI 2.0. */
 const RMCP_PLUS = 0x10;
 

@@ -1,7 +1,7 @@
-import type { ByteReader } from '../../wire/reader.ts';
-import { ByteWriter } from '../../wire/writer.ts';
-import { NetFn } from '../numbers.ts';
-import { type Command, query } from './command.ts';
+import type { ByteReader } from '../../../wire/reader.ts';
+import { ByteWriter } from '../../../wire/writer.ts';
+import { NetFn } from '../../numbers.ts';
+import { type Command, query } from '../command.ts';
 
 /** Body code of DCMI, the first byte of every request and answer (DCMI 1.5 §6). */
 export const DCMI = 0xdc;

@@ -1,17 +1,8 @@
-import { ByteReader } from '../../wire/reader.ts';
-import { ByteWriter } from '../../wire/writer.ts';
-import { NetFn, PayloadType } from '../numbers.ts';
-import { type Command, order, query } from './command.ts';
-
-/** Commands of payloads beside IPMI messages (§24), all of network function App. */
-export const PayloadCmd = {
-  activate: 0x48,
-  deactivate: 0x49,
-  activationStatus: 0x4a,
-  instanceInfo: 0x4b,
-  userAccess: 0x4d,
-  channelSupport: 0x4e,
-} as const;
+import { ByteReader } from '../../../wire/reader.ts';
+import { ByteWriter } from '../../../wire/writer.ts';
+import { NetFn, PayloadType } from '../../numbers.ts';
+import { type Command, query } from '../command.ts';
+import { PayloadCmd, SOL_INSTANCE } from './numbers.ts';
 
 /** Completion codes of Activate Payload (§24.1). */
 export const ActivateRefusal = {
@@ -21,14 +12,12 @@ export const ActivateRefusal = {
   cannotEncrypt: 0x83,
   mustEncrypt: 0x84,
 } as const;
-
-/** The only instance of SOL that we use; BMCs have one serial port to offer. */
-export const SOL_INSTANCE = 1;
-
 const ENCRYPT = 0x80;
 const AUTHENTICATE = 0x40;
+
 /** Alerts are deferred while SOL is active; Windmill and Winterfell boards refuse without it. */
 const ALERTS_DEFERRED = 0x04;
+
 /** Starts with CTS, DCD and DSR held until the console is ready (§24.1). */
 const HOLD_LINES = 0x02;
 
@@ -77,32 +66,5 @@ export function encodeActivation(activation: Activation): Uint8Array {
     .u16le(activation.outboundBytes)
     .u16le(activation.port)
     .u16le(0xffff)
-    .finish();
-}
-
-/** Deactivate Payload for SOL (§24.2), also of another session. */
-export function deactivateSol(): Command<void> {
-  return order(
-    'Deactivate Payload SOL',
-    NetFn.app,
-    PayloadCmd.deactivate,
-    Uint8Array.of(PayloadType.sol, SOL_INSTANCE, 0, 0, 0, 0),
-  );
-}
-
-/** Get Payload Instance Info for SOL (§24.4). @returns the session that has it; 0: none */
-export function solInstance(): Command<number> {
-  const data = Uint8Array.of(PayloadType.sol, SOL_INSTANCE);
-  return query('Get Payload Instance Info SOL', NetFn.app, PayloadCmd.instanceInfo, data, (reader) =>
-    reader.u32le('session'),
-  );
-}
-
-/** Answer to Get Payload Instance Info: session and, for SOL, the number of the serial port. */
-export function encodeInstance(session: number): Uint8Array {
-  return new ByteWriter(12)
-    .u32le(session)
-    .u8(session === 0 ? 0 : 1)
-    .fill(7)
     .finish();
 }
