@@ -116,6 +116,8 @@ suite('Metal3’s smaller kinds on a real kube-apiserver', { timeout: 280_000 },
     await operator.until(COMPONENTS, condition('ChangeDetected') + condition('Valid'), /^TrueTrue$/);
     await reboot();
     await operator.until(HOST, '{.status.operationalStatus}', /^servicing$/);
+    // From then on the update is known by its handle. One killed between the BMC's answer and that asks for it once more.
+    await operator.until('hostprogress/r1', '{.status.firmware}', /"handle"|"finished":\[\{/);
     for (const ms of [0, 400, 1200, 2500]) {
       await new Promise((resolve) => setTimeout(resolve, ms));
       await operator.kill();

@@ -12,7 +12,7 @@ const ESP_BYTES = 16 * MIB;
 const DATA_START = ESP_START + ESP_BYTES;
 
 /**
- * A disk image that says `text` on the first serial port when it is booted, by BIOS (a boot sector of 22 bytes) or by
+ * A disk image that says `text` on the first serial port when it is booted, by BIOS (a boot sector of 34 bytes) or by
  * UEFI (GRUB in a vendor folder, named by a BOOTX64.CSV). 64 MiB, GPT, mostly empty.
  */
 export async function makeBootImage(path: string, text: string): Promise<void> {
@@ -52,13 +52,18 @@ export async function makeBootImage(path: string, text: string): Promise<void> {
   }
 }
 
-/** x86 real mode: prints a text to port 3F8h byte by byte, then halts. Below 440 bytes: the table stays. */
+/**
+ * x86 real mode: prints a text to port 3F8h, each byte once the port is free for it (a busy host drops what comes sooner),
+ * then halts. Below 440 bytes: the table stays.
+ */
 function bootSector(text: string): Uint8Array {
   const code = [
     [0x31, 0xc0, 0x8e, 0xd8], // xor ax,ax; mov ds,ax
-    [0xbe, 0x16, 0x7c, 0xfc], // mov si,7C16h; cld
-    [0xac, 0x84, 0xc0, 0x74, 0x06], // next: lodsb; test al,al; jz halt
-    [0xba, 0xf8, 0x03, 0xee, 0xeb, 0xf5], // mov dx,3F8h; out dx,al; jmp next
+    [0xbe, 0x22, 0x7c, 0xfc], // mov si,7C22h; cld
+    [0xac, 0x84, 0xc0, 0x74, 0x12], // next: lodsb; test al,al; jz halt
+    [0x88, 0xc4, 0xba, 0xfd, 0x03], // mov ah,al; mov dx,3FDh
+    [0xec, 0xa8, 0x20, 0x74, 0xfb], // wait: in al,dx; test al,20h; jz wait
+    [0x88, 0xe0, 0xba, 0xf8, 0x03, 0xee, 0xeb, 0xe9], // mov al,ah; mov dx,3F8h; out dx,al; jmp next
     [0xf4, 0xeb, 0xfd], // halt: hlt; jmp halt
   ].flat();
   return Buffer.concat([Uint8Array.from(code), Buffer.from(`${text}\0`, 'latin1')]);

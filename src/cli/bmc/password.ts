@@ -31,8 +31,9 @@ const [ENTER, CTRL_C, CTRL_D, BACKSPACE, DELETE] = ['\r', '\u0003', '\u0004', '\
 async function typed(prompt: string): Promise<string | undefined> {
   const { stdin, stderr } = process;
   if (!stdin.isTTY) return undefined;
-  stderr.write(prompt);
+  // First: what is typed as soon as the prompt stands must not be echoed either.
   stdin.setRawMode(true);
+  stderr.write(prompt);
   try {
     let text = '';
     for await (const chunk of stdin.iterator({ destroyOnReturn: false })) {
