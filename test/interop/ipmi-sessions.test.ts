@@ -6,11 +6,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { suite, test } from 'node:test';
-import { systemClock } from '../../src/core/clock.ts';
-import { silentLogger } from '../../src/core/log.ts';
 import { PayloadType } from '../../src/ipmi/numbers.ts';
 import { decodeDatagram } from '../../src/ipmi/packet.ts';
-import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
+import type { IpmiServer } from '../../src/ipmi/server.ts';
+import { startConsoleBmc } from '../support/console-bmc.ts';
 import { FakeChassis } from '../support/fake-chassis.ts';
 import { FakeSerial } from '../support/fake-serial.ts';
 import { type UdpConnect, type UdpPeer, nodeUdpConnect } from '../../src/ipmi/udp.ts';
@@ -71,18 +70,7 @@ interface Served {
 async function serve(work: (served: Served) => Promise<void>): Promise<void> {
   const serial = new FakeSerial();
   const chassis = new SlowChassis();
-  const server = await startIpmiServer({
-    address: '127.0.0.1',
-    port: 0,
-    users: [{ name: 'admin', password: 'secret', privilege: 'administrator' }],
-    guid: new Uint8Array(16).fill(7),
-    chassis,
-    serial,
-    deviceId: { deviceId: 0x20, manufacturerId: 674, productId: 256 },
-    clock: systemClock,
-    random: Math.random,
-    log: silentLogger,
-  });
+  const server = await startConsoleBmc(serial, chassis);
   try {
     await work({ server, serial, chassis });
   } finally {

@@ -9,9 +9,6 @@ import { openBmc } from '../../src/bmc/open.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { exec } from '../../src/core/exec.ts';
 import { silentLogger } from '../../src/core/log.ts';
-import { type IpmiServer, startIpmiServer } from '../../src/ipmi/server.ts';
-import type { Chassis } from '../../src/ipmi/chassis.ts';
-import type { SerialPort } from '../../src/ipmi/sol/serial.ts';
 import { ConsoleRecorder } from '../../src/provisioner/console-recorder.ts';
 import { ConsoleLogs, DEFAULT_CONSOLE_BYTES } from '../../src/server/console-logs.ts';
 import { plainConsole, readConsole } from '../../src/sim/console-log.ts';
@@ -19,22 +16,9 @@ import { machineChassis } from '../../src/sim/machine-chassis.ts';
 import { MachineSerial } from '../../src/sim/machine-serial.ts';
 import { Machine } from '../../src/sim/machine.ts';
 import { consolePath } from '../../src/sim/qemu-args.ts';
+import { startConsoleBmc } from '../support/console-bmc.ts';
 import { FakeChassis } from '../support/fake-chassis.ts';
 import { FakeSerial } from '../support/fake-serial.ts';
-
-const serve = (serial: SerialPort, chassis: Chassis): Promise<IpmiServer> =>
-  startIpmiServer({
-    address: '127.0.0.1',
-    port: 0,
-    users: [{ name: 'admin', password: 'secret', privilege: 'administrator' }],
-    guid: new Uint8Array(16).fill(7),
-    chassis,
-    serial,
-    deviceId: { deviceId: 0x20, manufacturerId: 674, productId: 256 },
-    clock: systemClock,
-    random: Math.random,
-    log: silentLogger,
-  });
 
 interface Tool {
   child: ChildProcessWithoutNullStreams;
@@ -66,7 +50,7 @@ async function until(what: () => boolean, seen: () => string): Promise<void> {
 for (const suite of [17, 3]) {
   test(`ipmitool sol activate at our server, suite ${suite}: prints, types, break, end`, async () => {
     const serial = new FakeSerial();
-    const server = await serve(serial, new FakeChassis());
+    const server = await startConsoleBmc(serial, new FakeChassis());
     const tool = solActivate(server.port, suite);
     try {
       // ipmitool keeps its greeting until it has something to print.
@@ -97,7 +81,7 @@ for (const suite of [17, 3]) {
 
 test('a second ipmitool is refused; ours takes the console from it', async () => {
   const serial = new FakeSerial();
-  const server = await serve(serial, new FakeChassis());
+  const server = await startConsoleBmc(serial, new FakeChassis());
   const first = solActivate(server.port, 17);
   try {
     await until(() => serial.listeners === 1, first.out);
@@ -145,7 +129,7 @@ test('a virtual machine’s firmware speaks over SOL and into its log file, thro
     },
     { accelerator: 'tcg', clock: systemClock, log: silentLogger },
   );
-  const server = await serve(new MachineSerial(machine, systemClock), machineChassis(machine));
+  const server = await startConsoleBmc(new MachineSerial(machine, systemClock), machineChassis(machine));
   const bmc = openBmc({
     address: `ipmi://127.0.0.1:${server.port}`,
     credentials: { username: 'admin', password: 'secret' },
@@ -226,7 +210,7 @@ function ingotConsole(port: number, inTerminal: boolean): Terminal {
 
 test('ingot console in a terminal: prints, types, breaks, detaches, and leaves the terminal as it was', async () => {
   const serial = new FakeSerial();
-  const server = await serve(serial, new FakeChassis());
+  const server = await startConsoleBmc(serial, new FakeChassis());
   const terminal = ingotConsole(server.port, true);
   try {
     await until(() => terminal.out().includes('ctrl-]'), terminal.out);
@@ -254,7 +238,7 @@ test('ingot console in a terminal: prints, types, breaks, detaches, and leaves t
 
 test('ingot console without a terminal: output only, until it is interrupted', async () => {
   const serial = new FakeSerial();
-  const server = await serve(serial, new FakeChassis());
+  const server = await startConsoleBmc(serial, new FakeChassis());
   const piped = ingotConsole(server.port, false);
   try {
     await until(() => serial.listeners === 1, piped.out);
