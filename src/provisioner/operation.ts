@@ -154,7 +154,8 @@ async function goOn(
     ...NO_FIGURES,
     task: undefined,
     wait: undefined,
-    step: next?.text,
+    // One that is skipped is not what the host does.
+    ...(next?.skip?.(run) === true ? {} : { step: next?.text }),
     ...patch,
     operation: { ...(run.operation ?? operation), step, stepSince: kubeTime(run.now), retries: 0 },
   });
